@@ -20,7 +20,6 @@ import (
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
-	"licensegraph/loaders"
 )
 
 // codes maps upstream errors to the code and message that clients get. Other errors are INTERNAL, with their text in
@@ -239,7 +238,7 @@ func describe(e *gqlerror.Error, failure *upstream.Error) {
 // Recover returns a function that logs a panic with its origin and returns errPanic.
 func Recover(logger *slog.Logger) graphql.RecoverFunc {
 	return func(ctx context.Context, p any) error {
-		caught := loaders.Recovered(p)
+		caught := upstream.Recovered(p)
 		logger.ErrorContext(ctx, "panic in a resolver", "panic", caught.What, "at", caught.At, "path", graphql.GetPath(ctx).String())
 		return errPanic
 	}
@@ -330,7 +329,7 @@ func causeOf(e *gqlerror.Error) cause {
 		c.detail = fields(e.Path)
 	case code == "INTERNAL":
 		c.detail = fields(e.Path)
-		if caught, ok := errors.AsType[*loaders.PanicError](e.Err); ok {
+		if caught, ok := errors.AsType[*upstream.PanicError](e.Err); ok {
 			c.detail = caught.At
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -72,7 +73,7 @@ func (p *prefetch) step() {
 func (p *prefetch) visit(v visit, found func(any)) (err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
-			err = loaders.Recovered(caught)
+			err = upstream.Recovered(caught)
 		}
 	}()
 	p.at = v.field

@@ -9,7 +9,7 @@ import (
 
 	"licensegraph/graph/columns"
 	"licensegraph/graph/generated"
-	"licensegraph/loaders"
+	"licensegraph/internal/upstream"
 )
 
 // columns writes the values of root fields by columns. It is the outermost middleware: the rules of the others apply to
@@ -63,7 +63,7 @@ func (columnRules) Unread(typeName, field string, object any) error {
 }
 
 func (r columnRules) Recover(ctx context.Context, panicked any) {
-	caught := loaders.Recovered(panicked)
+	caught := upstream.Recovered(panicked)
 	r.logger.ErrorContext(ctx, "panic while a root field was written", "panic", caught.What, "at", caught.At, "path", graphql.GetPath(ctx).String())
 }
 

@@ -184,7 +184,7 @@ func TestCollect(t *testing.T) {
 func TestBrokenBatch(t *testing.T) {
 	t.Parallel()
 	isPanic := func(err error) bool {
-		caught, ok := errors.AsType[*PanicError](err)
+		caught, ok := errors.AsType[*upstream.PanicError](err)
 		return ok && strings.Contains(caught.At, "licensegraph/loaders.") && !strings.Contains(err.Error(), "personal")
 	}
 	isMissing := func(err error) bool { return errors.Is(err, upstream.ErrNotFound) }

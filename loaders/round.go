@@ -39,14 +39,14 @@ func (r *round) add(reads func(upstream.Batch)) error {
 func (r *round) do(ctx context.Context, source Source, loaders int) {
 	defer close(r.read)
 	var batch upstream.Batch
-	r.err = guard(func() { batch = source.Batch() })
+	r.err = upstream.Guard(func() { batch = source.Batch() })
 	for range loaders {
 		if a := <-r.additions; r.err == nil {
-			a.err = guard(func() { a.reads(batch) })
+			a.err = upstream.Guard(func() { a.reads(batch) })
 		}
 	}
 	if r.err == nil {
-		r.err = guard(func() { batch.Do(ctx) })
+		r.err = upstream.Guard(func() { batch.Do(ctx) })
 	}
 }
 

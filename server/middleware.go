@@ -16,7 +16,7 @@ import (
 	"licensegraph/internal/limits"
 	"licensegraph/internal/logs"
 	"licensegraph/internal/transport"
-	"licensegraph/loaders"
+	"licensegraph/internal/upstream"
 
 	"licensegraph/internal/config"
 )
@@ -128,7 +128,7 @@ func recoverPanics(logger *slog.Logger) middleware {
 				case http.ErrAbortHandler:
 					panic(p)
 				default:
-					caught := loaders.Recovered(p)
+					caught := upstream.Recovered(p)
 					logger.ErrorContext(r.Context(), "panic in a handler", "panic", caught.What, "at", caught.At, "stack", string(debug.Stack()))
 					http.Error(w, "internal error", http.StatusInternalServerError)
 				}

@@ -206,6 +206,9 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 		a.read(&r.request)
 		failure = a.malformed(r.endpoint)
 	}
+	if failure != nil && errors.Is(failure.Kind, upstream.ErrNotFound) && a.err == nil && len(r.rejected) > 0 && r.accepted != nil {
+		r.accepted(r) // unlike rejected options
+	}
 	switch {
 	case failure == nil && a.unreadable != nil:
 		r.done(unreadable(r.endpoint, a.unreadable))
@@ -246,10 +249,6 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.fallbacks) > 0:
 		r.fallBack(a.body)
 		return true, 0
-	case errors.Is(failure.Kind, upstream.ErrNotFound) && a.err == nil && len(r.rejected) > 0 && r.accepted != nil: // the options were accepted
-		r.accepted(r)
-		r.done(failure)
-		return false, 0
 	case a.missing && r.together != 1:
 		r.together = smallerBatch(r.together)
 		o.count(r.endpoint, upstream.Usage{Retries: 1})
@@ -311,12 +310,19 @@ func (o *Operation) exchange(ctx context.Context, client *http.Client, requests 
 	group.SetLimit(batchesAtOnce)
 	for _, places := range batches(requests[:affordable]) {
 		group.Go(func() error {
-			parts := make([]*request, len(places))
-			for n, i := range places {
-				parts[n] = requests[i]
-			}
-			for n, a := range o.together(ctx, client, parts, failed) {
-				responses[places[n]] = a
+			err := upstream.Guard(func() {
+				parts := make([]*request, len(places))
+				for n, i := range places {
+					parts[n] = requests[i]
+				}
+				for n, a := range o.together(ctx, client, parts, failed) {
+					responses[places[n]] = a
+				}
+			})
+			for _, i := range places {
+				if err != nil {
+					responses[i] = response{err: &upstream.Error{Kind: err, Operation: requests[i].endpoint}}
+				}
 			}
 			return nil
 		})

@@ -373,3 +373,25 @@ func TestLearnedPageSize(t *testing.T) {
 		}
 	}
 }
+
+// TestPanicInAPart tests that a panic while a part of a batch is decoded fails the reads of that batch.
+func TestPanicInAPart(t *testing.T) {
+	t.Parallel()
+	client := newService(t, func(call) reply { return ok(`{"id":"a"}`) }).client(t)
+	b := client.Begin().newBatch()
+	var failures []error
+	for _, id := range []string{"a", "b"} {
+		r := user(id, []string{"id"}, func(_ *licensing.User, err error) { failures = append(failures, err) })
+		r.decode = func(*decode.Decoder) error { panic("a secret") }
+		b.add(r)
+	}
+	b.Do(t.Context())
+	for _, err := range failures {
+		if caught, ok := errors.AsType[*upstream.PanicError](err); !ok || strings.Contains(err.Error(), "secret") || !strings.Contains(caught.At, "TestPanicInAPart") {
+			t.Error(err)
+		}
+	}
+	if len(failures) != 2 {
+		t.Errorf("%d results", len(failures))
+	}
+}

@@ -127,21 +127,23 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, refused)
 		return
 	}
-	responses := []map[string]any{}
-	for _, part := range request.Requests {
+	type part struct { // with the members in Microsoft Graph's order
+		ID      string            `json:"id"`
+		Status  int               `json:"status"`
+		Headers map[string]string `json:"headers"`
+		Body    json.RawMessage   `json:"body,omitempty"`
+	}
+	responses := []part{}
+	for _, r := range request.Requests {
 		header := http.Header{}
-		for name, value := range part.Headers {
+		for name, value := range r.Headers {
 			header.Set(name, value)
 		}
-		a := s.take(part.Method, "/beta"+part.URL, header, string(part.Body), true)
+		a := s.take(r.Method, "/beta"+r.URL, header, string(r.Body), true)
 		if a.raw {
 			continue // a request without a response
 		}
-		response := map[string]any{"id": part.ID, "status": a.code(), "headers": a.header}
-		if a.body != "" {
-			response["body"] = json.RawMessage(a.body)
-		}
-		responses = append(responses, response)
+		responses = append(responses, part{r.ID, a.code(), a.header, json.RawMessage(a.body)})
 	}
 	slices.Reverse(responses) // in any order
 	encoded, _ := json.Marshal(map[string]any{"responses": responses})

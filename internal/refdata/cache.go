@@ -242,8 +242,8 @@ func (c *Cache) fetch(ctx context.Context, generation string, keys []string, rea
 	}
 	fetch(ctx, missing, background, func(key string, value []byte, err error) {
 		r := reads[key]
-		if r == nil {
-			return // not requested
+		if r == nil || err != nil && ctx.Err() != nil {
+			return // not requested, or the read ended early
 		}
 		if r.value, r.err, r.found = value, err, true; err != nil {
 			return

@@ -56,7 +56,11 @@ func (s *source) fetch(ctx context.Context, keys []string, background bool, foun
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range keys {
-		if strings.HasPrefix(key, "/none") || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			found(key, nil, errors.New("unavailable"))
+			continue
+		case strings.HasPrefix(key, "/none"):
 			continue
 		}
 		s.read = append(s.read, key+map[bool]string{true: "*"}[background])

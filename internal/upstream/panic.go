@@ -1,4 +1,4 @@
-package loaders
+package upstream
 
 import (
 	"fmt"
@@ -39,8 +39,8 @@ func panicked() string {
 	}
 }
 
-// guard calls f and returns its panic as an error.
-func guard(f func()) (err error) {
+// Guard calls f and returns its panic as an error.
+func Guard(f func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = Recovered(p)
