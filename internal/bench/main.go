@@ -155,7 +155,7 @@ func (b *bench) start(ctx context.Context, upstream []string, names ...string) (
 func (l *lab) settings() []string {
 	return []string{
 		"--listen=127.0.0.1:0", "--graph-url=" + l.tenant.URL, "--authority=" + l.tenant.URL, "--tenant-id=" + l.tenant.TenantID, "--client-id=" + l.tenant.ClientID,
-		"--caller-rate=100000", "--caller-burst=100000", "--max-scheduling-delay=1m", "--max-cost=10000000", "--upstream-report=header",
+		"--caller-rate=100000", "--caller-burst=100000", "--max-scheduling-delay=1m", "--upstream-report=header",
 	}
 }
 
