@@ -1,8 +1,14 @@
 package graph_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -299,5 +305,55 @@ func TestLargestPage(t *testing.T) {
 				t.Errorf("%d and %d requests, $top (-want +got):\n%s", first.Extensions.Upstream.Requests, again.Extensions.Upstream.Requests, diff)
 			}
 		})
+	}
+}
+
+// TestPagesDoNotWait reads 60 members from a service with pages of 20: a page is requested when the page before was read,
+// and the license states of all members then take one more request.
+func TestPagesDoNotWait(t *testing.T) {
+	t.Parallel()
+	needsPrefetch(t)
+	g := startGateway(t, emulator.Options{})
+	top := regexp.MustCompile(`(members\?[^"]*top=)\d+`)
+	small := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		out, err := http.NewRequestWithContext(r.Context(), r.Method, g.tenant.URL+top.ReplaceAllString(r.URL.String(), "${1}20"), bytes.NewReader(top.ReplaceAll(sent, []byte("${1}20"))))
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		out.Header = r.Header.Clone()
+		out.Header.Del("Accept-Encoding") // the transport decompresses
+		resp, err := http.DefaultTransport.RoundTrip(out)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		maps.Copy(w.Header(), resp.Header)
+		w.Header().Del("Content-Length")
+		w.WriteHeader(resp.StatusCode)
+		w.Write(bytes.ReplaceAll(body, []byte(g.tenant.URL), []byte("http://"+r.Host))) //nolint:errcheck // the client reports it
+	}))
+	t.Cleanup(small.Close)
+	group := g.nodesOf(t, "groups", `filter: {displayNameStartsWith: "All employees"}`, "id")[0]["id"].(string)
+	g.graphURL = small.URL
+	g.restart()
+	query := `{ group(id: "` + group + `") { members(first: 60) { nodes { ... on User { licenseAssignmentStates { state } } } } } }`
+	g.ask(query, nil) // with a token
+	r := g.ask(query, nil)
+	states := 0
+	walk(r.Data, func(object map[string]any) {
+		if object["licenseAssignmentStates"] != nil {
+			states++
+		}
+	})
+	if got := r.Extensions.Upstream.Requests; states != 60 || got != 4 || len(r.Errors) > 0 {
+		t.Errorf("%d members with states, %d requests: %+v %v", states, got, r.Extensions.Upstream.Endpoints, r.Errors)
 	}
 }

@@ -7,9 +7,9 @@
 package columns
 
 import (
+	"bytes"
 	"context"
 	"io"
-	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -93,13 +93,12 @@ func (w *Writer) Write(bind func() Row) (value graphql.Marshaler, reason string)
 		e.addTo(w)
 	}
 	if !ok {
-		give(text)
 		return graphql.Null, ""
 	}
-	return &written{text}, ""
+	return written(text), ""
 }
 
-// text returns the value as text. A panic abandons the root field. If a resolver panicked, gqlgen's executor repeats and
+// text returns the value as text, after the room for what precedes it. A panic abandons the root field. If a resolver panicked, gqlgen's executor repeats and
 // reports it.
 func (w *Writer) text(bind func() Row) (text []byte, ok bool) {
 	defer func() {
@@ -119,7 +118,7 @@ func (w *Writer) text(bind func() Row) (text []byte, ok bool) {
 	if w.abandoned != "" {
 		return nil, false
 	}
-	return row(take(w.counted+w.counted/8), 0)
+	return row(make([]byte, before, before+w.counted+w.counted/8), 0)
 }
 
 // abandon records the first reason why gqlgen's executor has to resolve the root field.
@@ -140,34 +139,22 @@ func (w *Writer) count(f graphql.CollectedField, values, size int) bool {
 	return true
 }
 
-// written is a value that was written. gqlgen marshals a value once.
-type written struct{ text []byte }
+// before is the room for what precedes the value in the response, such as its name.
+const before = 256
 
-// MarshalGQL implements [graphql.Marshaler].
-func (v *written) MarshalGQL(to io.Writer) {
-	to.Write(v.text) //nolint:errcheck // gqlgen's writer does not fail
-	give(v.text)
-	v.text = nil
-}
+// written is a value that was written after the room.
+type written []byte
 
-// buffers are the buffers of values, up to maxBuffer bytes.
-var buffers sync.Pool
-
-const maxBuffer = 8 << 20
-
-// take returns an empty buffer.
-func take(capacity int) []byte {
-	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= capacity {
-		return (*b)[:0]
+// MarshalGQL implements [graphql.Marshaler]. A value that is first in the response becomes the buffer of the response,
+// without a copy.
+func (v written) MarshalGQL(to io.Writer) {
+	if b, ok := to.(*bytes.Buffer); ok && b.Len() <= before {
+		start := before - b.Len()
+		copy(v[start:], b.Bytes())
+		*b = *bytes.NewBuffer(v[start:])
+		return
 	}
-	return make([]byte, 0, capacity)
-}
-
-// give makes a buffer available to others.
-func give(b []byte) {
-	if cap(b) <= maxBuffer {
-		buffers.Put(&b)
-	}
+	to.Write(v[before:]) //nolint:errcheck // gqlgen's writer does not fail
 }
 
 // place is where the values of a level are in the response. Each value has a row; its parent value is a row of the

@@ -110,12 +110,12 @@ func (a *Responses) upTo(memory int64) int64 {
 	return a.together
 }
 
-// written counts an encoded response: its size only. It releases the unused capacity of its buffer.
+// written counts an encoded response: its buffer only. It releases most of the unused capacity.
 func (a *response) written(response *graphql.Response) {
-	if cap(response.Data)-len(response.Data) > step {
+	if spare := cap(response.Data) - len(response.Data); spare > max(step, len(response.Data)/4) {
 		response.Data = append(make([]byte, 0, len(response.Data)), response.Data...)
 	}
-	left := int64(len(response.Data))
+	left := int64(cap(response.Data))
 	for _, e := range response.Errors {
 		left += int64(errorSize(e))
 	}
