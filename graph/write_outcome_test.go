@@ -384,7 +384,7 @@ func TestGoneAfterChange(t *testing.T) {
 // reported outcome is true, and nothing is done twice.
 func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
-	seeds := 20 * *thorough
+	seeds := 10 * *thorough
 	said := make(chan string, seeds*8)
 	t.Run("seeds", func(t *testing.T) {
 		for seed := range uint64(seeds) {
@@ -415,7 +415,7 @@ func TestExactlyOnce(t *testing.T) {
 // true, and no user has two.
 func TestExactlyOnceTogether(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(15 * *thorough) {
+	for seed := range uint64(8 * *thorough) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, emulator.Options{Users: 150, Seed: seed})

@@ -24,7 +24,12 @@ func (l *Loaders) addAllotments() {
 		case loaded:
 			foundAll(all, found)
 		case len(ids) == 1:
-			add(l, msgraph.AllotmentsByID, b, ids, found)
+			add(l, msgraph.AllotmentsByID, b, ids, func(id string, allotment *licensing.Allotment, err error) {
+				if errors.Is(err, upstream.ErrNotFound) {
+					err = upstream.ErrNotFound // as from the list
+				}
+				found(id, allotment, err)
+			})
 		default: // tenants have few allotments: one list request reads all
 			l.allotments.read(l, b, func(allotments []*licensing.Allotment, err error) {
 				for _, id := range ids {
