@@ -442,7 +442,7 @@ func TestStartReportsInvalidAnswers(t *testing.T) {
 		c.token = c.newToken()
 		do(c)
 		c.http.CloseIdleConnections()
-		for _, f := range h.cleanups {
+		for _, f := range slices.Backward(h.cleanups) {
 			f()
 		}
 		return h.said

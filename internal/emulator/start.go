@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -58,7 +59,13 @@ func serve(t TB, e *Emulator, config *tls.Config) *Server {
 		t.Fatalf("emulator: %v", err)
 	}
 	url := "http://" + l.Addr().String()
-	srv := &http.Server{Handler: e, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	var running sync.RWMutex // read-locked by each request: Close does not wait for them
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running.RLock()
+		defer running.RUnlock()
+		e.ServeHTTP(w, r)
+	})
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 	run := func() error { return srv.Serve(l) }
 	if config != nil {
 		url = "https://" + l.Addr().String()
@@ -72,6 +79,8 @@ func serve(t TB, e *Emulator, config *tls.Config) *Server {
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-done
+		running.Lock() // An observer can still check the last answer.
+		defer running.Unlock()
 	})
 	return &Server{Emulator: e, URL: url}
 }
