@@ -150,7 +150,7 @@ func TestColumnsChangeNothing(t *testing.T) {
 			t.Parallel()
 			p := startPair(t, emulator.Options{Users: 60, Variants: variants})
 			q := newRandomQueries(p.gateway, uint64(len(name)))
-			for range 40 * *thorough {
+			for range 20 * *thorough {
 				p.same(t, q.next())
 			}
 			p.report(t)
@@ -174,7 +174,7 @@ func TestColumnsWithDeniedFields(t *testing.T) {
 	p := startPair(t, emulator.Options{Users: 60})
 	q := newRandomQueries(p.gateway, 12)
 	scopes := []string{"Licenses.Read", "Licenses.ReadErrors", "Licenses.ReadPersonal"}
-	for i := range 40 * *thorough {
+	for i := range 20 * *thorough {
 		caller := &identity.Caller{TenantID: p.tenantID, ObjectID: "11111111-0000-4000-8000-000000000001", ClientID: "portal", Scopes: scopes[:1+i%3], ScopesAlone: true}
 		if i%4 == 3 {
 			caller.Scopes = []string{"Licenses.Read", "Licenses.ReadPersonal"}
@@ -190,7 +190,7 @@ func TestColumnsWithFaults(t *testing.T) {
 	needsColumns(t)
 	p := startPair(t, emulator.Options{Users: 60})
 	q := newRandomQueries(p.gateway, 13)
-	for range 40 * *thorough {
+	for range 20 * *thorough {
 		p.forget()
 		query := q.next()
 		endpoints := slices.Sorted(maps.Keys(p.same(t, query)))
@@ -226,13 +226,13 @@ func TestColumnsCountTheSize(t *testing.T) {
 	least := func(g *gateway, query string) int {
 		return sort.Search(1<<26, func(size int) bool { return isWithin(g, query, size) })
 	}
-	for i := range 12 * *thorough {
+	for i := range 6 * *thorough {
 		query := q.next()
 		p.forget()
 		if endpoints := slices.Sorted(maps.Keys(upstreamOf(p.ask(query, nil)))); i%3 == 0 && len(endpoints) > 0 {
 			p.tenant.Inject(emulator.Fault{Times: -1, Endpoint: pick(q, endpoints), Status: 403})
 		}
-		if i == 12 {
+		if i == 4 {
 			p.caller = &identity.Caller{TenantID: p.tenantID, ObjectID: "11111111-0000-4000-8000-000000000001", ClientID: "portal", Scopes: []string{"Licenses.Read"}, ScopesAlone: true}
 			p.reference.caller = p.caller
 		}

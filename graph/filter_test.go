@@ -710,7 +710,7 @@ func TestUncounted(t *testing.T) {
 		t.Errorf("%s", r.raw)
 	}
 	// An invalid count is an error of totalCount only, also on a later page.
-	for _, count := range []any{5.5, "5", json.RawMessage("5.0"), json.RawMessage("1e400"), []any{}} {
+	for _, count := range []any{5.5, "5", json.RawMessage("5.0"), json.RawMessage("1e300"), []any{}} {
 		for _, after := range []any{nil, end} {
 			g.forget()
 			g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Set: map[string]any{"@odata.count": count}, Times: -1})

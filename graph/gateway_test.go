@@ -3,7 +3,6 @@ package graph_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"io"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/go-json-experiment/json"
 	gocmp "github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -322,7 +322,7 @@ func (g *gateway) ask(query string, variables map[string]any) response {
 	if r.raw, err = io.ReadAll(resp.Body); err != nil {
 		g.t.Fatal(err)
 	}
-	if err := json.Unmarshal(r.raw, &r); err != nil {
+	if err := json.Unmarshal(r.raw, &r, json.MatchCaseInsensitiveNames(true)); err != nil {
 		g.t.Fatalf("%v: %s", err, r.raw)
 	}
 	return r

@@ -213,8 +213,8 @@ func TestVariants(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, emulator.Options{Variants: variants})
 			for i, name := range slices.Sorted(maps.Keys(queries)) {
-				if (i+len(variant))%3 >= *thorough {
-					continue // a third of the variants per query; all with -thorough 3
+				if (i+len(variant))%4 >= *thorough {
+					continue // a quarter of the variants per query; all with -thorough 4
 				}
 				t.Run(name, func(t *testing.T) {
 					want, got := readGolden(t, name), g.answerOf(queries[name])

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -64,7 +63,7 @@ func (c *checker) batch(o object) {
 				}
 			}
 			n, _ := o["status"].(number)
-			part.Status, _ = strconv.Atoi(n.String())
+			part.Status = int(n)
 			if part.Status < 100 {
 				c.complain("status is %s", kindOf(o["status"]))
 				return

@@ -1,18 +1,19 @@
 package contract
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"licensegraph/internal/emulator/exchange"
 )
@@ -41,15 +42,10 @@ func Check(x Exchange) []string {
 	if c.text() {
 		return c.found
 	}
-	d := json.NewDecoder(bytes.NewReader(x.Body))
-	d.UseNumber()
 	var body any
-	if err := d.Decode(&body); err != nil {
+	if err := json.Unmarshal(x.Body, &body); err != nil {
 		c.complain("the body is not JSON: %v", err)
 		return c.found
-	}
-	if _, err := d.Token(); err != io.EOF {
-		c.complain("the body is more than one JSON value")
 	}
 	c.answer(body, true)
 	return c.found
@@ -57,7 +53,7 @@ func Check(x Exchange) []string {
 
 type (
 	object = map[string]any
-	number = json.Number
+	number = float64
 )
 
 // checker checks one answer.
@@ -129,7 +125,7 @@ func kindOf(v any) string {
 	case bool:
 		return "a boolean"
 	case number:
-		return "the number " + v.String()
+		return fmt.Sprint("the number ", v)
 	case string:
 		return strconv.Quote(shortened(v))
 	case []any:
@@ -206,7 +202,7 @@ func (c *checker) answer(body any, has bool) {
 	o, ok := body.(object)
 	switch {
 	case c.at.answer == "number":
-		if n, _ := body.(number); n == "" || strings.Trim(n.String(), "0123456789") != "" {
+		if n, ok := body.(number); !ok || n < 0 || n != math.Trunc(n) {
 			c.complain("the body is %s, not a number of objects", kindOf(body))
 		}
 	case !ok:
@@ -563,7 +559,7 @@ func (c *checker) token(o object) {
 	}
 	for _, name := range []string{"expires_in", "ext_expires_in"} {
 		n, _ := o[name].(number)
-		if seconds, err := n.Int64(); err != nil || seconds <= 0 || seconds > 28*3600 {
+		if n != math.Trunc(n) || n <= 0 || n > 28*3600 {
 			c.complain("%s is %s", name, kindOf(o[name]))
 		}
 	}
@@ -578,10 +574,8 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 		return false
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(sections[1])
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
 	var claims object
-	if err != nil || d.Decode(&claims) != nil {
+	if err != nil || json.Unmarshal(raw, &claims) != nil {
 		c.complain("the claims are invalid")
 		return false
 	}
@@ -595,10 +589,9 @@ func (c *checker) jwt(v any, typeName string) (isApp bool) {
 		return false
 	}
 	c.closed(claims, t)
-	var times [3]int64
+	var times [3]number
 	for i, name := range []string{"nbf", "iat", "exp"} {
-		n, _ := claims[name].(number)
-		times[i], _ = n.Int64()
+		times[i], _ = claims[name].(number)
 	}
 	if times[0] > times[1] || times[1] >= times[2] {
 		c.complain("nbf, iat and exp are %v", times)
@@ -630,7 +623,7 @@ func (c *checker) headers() {
 	if _, err := time.Parse(http.TimeFormat, h.Get("Date")); err != nil {
 		c.complain("the header Date is %q", h.Get("Date"))
 	}
-	if d := h.Get("x-ms-ags-diagnostic"); !json.Valid([]byte(d)) {
+	if d := h.Get("x-ms-ags-diagnostic"); !jsontext.Value(d).IsValid() {
 		c.complain("the header x-ms-ags-diagnostic is not JSON: %q", d)
 	}
 	if version != "sign-in" && c.Method != http.MethodOptions {

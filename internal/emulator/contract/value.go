@@ -4,7 +4,6 @@ import (
 	"math"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -293,8 +292,7 @@ func (c *checker) one(v any, p *property, t *definition) {
 		return
 	case "Edm.Int32", "Edm.Int64":
 		n, ok := v.(number)
-		i, err := strconv.ParseInt(n.String(), 10, 64)
-		if !ok || err != nil || p.typeName == "Edm.Int32" && (i < math.MinInt32 || i > math.MaxInt32) {
+		if !ok || n != math.Trunc(n) || p.typeName == "Edm.Int32" && (n < math.MinInt32 || n > math.MaxInt32) {
 			wrong()
 		}
 		return
