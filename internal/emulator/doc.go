@@ -7,7 +7,7 @@
 //
 // Under /beta and /v1.0: users and groups (lists, items and counts),
 // licenseDetails, a group's members and membersWithLicenseErrors,
-// subscribedSkus, directoryObjects/getByIds, me, assignLicense,
+// subscribedSkus, directory/subscriptions, directoryObjects/getByIds, me, assignLicense,
 // reprocessLicenseAssignment, and $batch. Only under /beta, cloudLicensing:
 // allotments, assignments, waitingMembers, assignmentErrors and usageRights,
 // of the tenant, a user, a group and me, as documented, with the relations
@@ -93,8 +93,9 @@
 //   - One group licenses Copilot, but none of its members gets it. Its usage right is
 //     for the product that all its members have from other sources.
 //   - Some users have no license, and some are guests without a usage location.
-//   - The units of Microsoft 365 E3 and F3 are split into two allotments each, and E5
-//     has a second allotment without assignments, for users only.
+//   - The units of Microsoft 365 E3 and F3 are split into two allotments each, the
+//     second one bought from a partner, and E5 has a second allotment without
+//     assignments, for users only: a trial.
 //   - Users wait for Copilot, in a queue.
 //   - The units of devices come from an allotment without a product.
 //

@@ -136,6 +136,8 @@ func (s *samples) of(endpoint contract.Endpoint) (uri, caller string) {
 			default:
 				segment = str(items(s.ok(uri))[0], "id")
 			}
+		} else if name, _, keyed := strings.Cut(segment, "("); keyed && name == "subscriptions" {
+			segment = strings.Replace(segment, "{id}", str(items(s.ok("/v1.0/directory/subscriptions"))[0], "commerceSubscriptionId"), 1)
 		}
 		uri += "/" + segment
 	}

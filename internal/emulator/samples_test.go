@@ -38,6 +38,11 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	neighbours, err := filepath.Glob(filepath.Join(samplesDir, "neighbours", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, neighbours...)
 	if len(files) == 0 {
 		t.Skipf("the samples of the reference pages are missing in %s", samplesDir)
 	}
@@ -54,6 +59,9 @@ func TestSamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			hold, ok := sampleCases[name]
+			if !ok && slices.Contains(neighbours, file) {
+				t.Skip("not implemented")
+			}
 			if !ok {
 				t.Fatal("no case for this sample")
 			}
@@ -111,6 +119,16 @@ var sampleCases = map[string]func(*testing.T, sample){
 
 	"directory-objects.getbyids-v1": reads(func(c *client) []string {
 		return ids(c.userID(0), c.groupID(0), c.deviceID(0), c.userID(1))
+	}),
+
+	"subscriptions.list": reads(nil),
+	"subscriptions.get-by-commerce-id": reads(func(c *client) []string {
+		for _, s := range items(c.ok("/v1.0/directory/subscriptions")) {
+			if s["ownerTenantId"] != nil {
+				return ids(str(s, "commerceSubscriptionId"))
+			}
+		}
+		return nil
 	}),
 
 	"platform.batch":           holdBatch,

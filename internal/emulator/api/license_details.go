@@ -25,7 +25,9 @@ var detailsType = entityType[licenseDetails]{name: "microsoft.graph.licenseDetai
 	"id":            {get: func(c *call, l licenseDetails) any { return c.tenant.DetailsID(l.user, l.sku) }, onDefault: true},
 	"skuId":         {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuID }, onDefault: true},
 	"skuPartNumber": {get: func(c *call, l licenseDetails) any { return c.tenant.Product(l.sku).SkuPartNumber }, onDefault: true},
-	"servicePlans":  {get: func(c *call, l licenseDetails) any { return c.planInfos(l.sku, c.tenant.MayUse(l.user, l.sku)) }, onDefault: true},
+	"servicePlans": {get: func(c *call, l licenseDetails) any {
+		return c.planInfos(l.sku, c.tenant.MayUse(l.user, l.sku), c.tenant.Lifecycle(l.sku))
+	}, onDefault: true},
 }}
 
 // listDetails answers without pages; $select is the only option.

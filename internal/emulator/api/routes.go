@@ -286,10 +286,21 @@ func (r *Route) match(segments []string) (params []string, ok bool) {
 		return nil, false
 	}
 	for i, s := range r.segments {
-		switch {
-		case s == "{id}":
-			params = append(params, segments[i])
-		case s != segments[i]:
+		rest := segments[i]
+		for n, text := range strings.Split(s, "{id}") {
+			value, after, found := strings.Cut(rest, text)
+			if text == "" && n > 0 {
+				value, after = rest, "" // {id} is the end of the segment.
+			}
+			switch {
+			case !found, n == 0 && value != "", n > 0 && s != "{id}" && (value == "" || strings.ContainsAny(value, "'()")):
+				return nil, false
+			case n > 0:
+				params = append(params, value)
+			}
+			rest = after
+		}
+		if rest != "" {
 			return nil, false
 		}
 	}

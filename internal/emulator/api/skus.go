@@ -1,7 +1,6 @@
 package api
 
 import (
-	"slices"
 	"strings"
 
 	"licensegraph/internal/emulator/tenant"
@@ -32,18 +31,14 @@ var skuType = entityType[tenant.Sku]{name: "microsoft.graph.subscribedSku", prop
 	}, onDefault: true},
 	"servicePlans": {get: func(c *call, s tenant.Sku) any {
 		p := c.tenant.Product(s)
-		return c.planInfos(s, p.All())
+		return c.planInfos(s, p.All(), c.tenant.Lifecycle(s))
 	}, onDefault: true},
 	"skuId":         {get: func(c *call, s tenant.Sku) any { return c.tenant.Product(s).SkuID }, onDefault: true},
 	"skuPartNumber": {get: func(c *call, s tenant.Sku) any { return c.tenant.Product(s).SkuPartNumber }, onDefault: true},
 	"subscriptionIds": {get: func(c *call, s tenant.Sku) any {
 		ids := []string{}
-		for _, a := range c.tenant.Pools(s) {
-			for _, one := range a.Subscriptions {
-				if !slices.Contains(ids, one.ID) {
-					ids = append(ids, one.ID)
-				}
-			}
+		for _, p := range c.tenant.Purchases(s) {
+			ids = append(ids, p.ID)
 		}
 		return ids
 	}, onDefault: true},
@@ -53,9 +48,9 @@ var capabilities = map[tenant.Lifecycle]string{
 	tenant.Active: "Enabled", tenant.Warning: "Warning", tenant.Suspended: "Suspended", tenant.LockedOut: "LockedOut", tenant.Lapsed: "Deleted",
 }
 
-// planInfos lists the plans of a product. Plans not in use are disabled.
-func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet) []object {
-	state := c.tenant.Lifecycle(s)
+// planInfos lists the plans of a product in a state. Plans not in use are
+// disabled.
+func (c *call) planInfos(s tenant.Sku, use tenant.PlanSet, state tenant.Lifecycle) []object {
 	list := []object{}
 	for at, p := range c.tenant.Product(s).Plans {
 		status := "Success"

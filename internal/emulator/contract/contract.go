@@ -403,6 +403,8 @@ func (m *model) find(version, method, path string) (e *Endpoint, ids []string) {
 		for i, s := range e.segments {
 			if s == "{id}" {
 				ids = append(ids, segments[i])
+			} else if keys := keysIn(s, segments[i]); keys != nil {
+				ids = append(ids, keys...)
 			} else if s != segments[i] {
 				fits = false
 				break
@@ -413,6 +415,16 @@ func (m *model) find(version, method, path string) (e *Endpoint, ids []string) {
 		}
 	}
 	return nil, nil
+}
+
+// keysIn returns the values of the parameters in a segment such as
+// f(name='{id}'), or nil.
+func keysIn(form, segment string) []string {
+	if !strings.Contains(form, "{id}") {
+		return nil
+	}
+	found := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(form), `\{id\}`, `([^'(),]+)`) + "$").FindStringSubmatch(segment)
+	return found[min(1, len(found)):]
 }
 
 // Endpoints returns the endpoints of Graph.

@@ -48,6 +48,7 @@ var beyond = map[string]string{
 	"cloudLicensing.deviceCloudLicensing": "documented in August 2026, not in the metadata yet",
 	"device":                              "the excerpt has no devices",
 	"servicePrincipal":                    "the excerpt has no service principals",
+	"companySubscription":                 cut,
 
 	"user.givenName": cut, "user.surname": cut, "user.businessPhones": cut, "user.mobilePhone": cut, "user.officeLocation": cut,
 	"user.preferredLanguage": cut, "user.city": cut, "user.companyName": cut, "user.country": cut, "user.createdDateTime": cut,

@@ -48,12 +48,14 @@ func kinds(list ...Kind) Kinds {
 
 // Subscription is a purchase behind an allotment.
 type Subscription struct {
-	ID            string    `json:"id"`
+	ID            string    `json:"id"` // in the commerce system
 	State         Lifecycle `json:"state"`
 	Trial         bool      `json:"trial,omitempty"`
-	Start         time.Time `json:"startDate"`         // date
-	NextLifecycle time.Time `json:"nextLifecycleDate"` // date of the next change of State
-	Renews        bool      `json:"renews,omitempty"`  // renews on that day for a year, if active
+	Start         time.Time `json:"startDate"`               // date
+	NextLifecycle time.Time `json:"nextLifecycleDate"`       // date of the next change of State
+	Renews        bool      `json:"renews,omitempty"`        // renews on that day for a year, if active
+	Owner         string    `json:"ownerId,omitempty"`       // object ID of the user who bought it, in the tenant of the partner if there is one
+	Partner       string    `json:"ownerTenantId,omitempty"` // ID of the tenant of the partner who bought it
 }
 
 // Lifecycle is the state of a subscription, see the "subscription resource

@@ -199,7 +199,7 @@ var allotmentSpecs = []struct {
 
 func (t *Tenant) makeAllotments() {
 	for i, spec := range allotmentSpecs {
-		a := &Allotment{At: i, Sku: spec.sku, AssignableTo: spec.assignableTo, owned: unlimited, Subscriptions: t.purchases(spec.sku)}
+		a := &Allotment{At: i, Sku: spec.sku, AssignableTo: spec.assignableTo, owned: unlimited, Subscriptions: t.purchases(spec.sku, len(t.pools[spec.sku]))}
 		if len(t.pools[spec.sku]) == 0 {
 			a.ID = t.seed.LongID("allotment", int(spec.sku))
 		} else {
@@ -214,30 +214,53 @@ func (t *Tenant) makeAllotments() {
 	}
 }
 
-// purchases returns the subscriptions of a product, which all its allotments
-// share.
-func (t *Tenant) purchases(s Sku) []Subscription {
+// purchases returns the subscriptions of the nth allotment of a product.
+// Purchases of the parts of the company in Asia and of the subsidiary come from
+// a partner.
+func (t *Tenant) purchases(s Sku, nth int) []Subscription {
+	buyer := ""
+	for i := range t.people {
+		if p := &t.people[i]; !p.guest && !p.disabled {
+			buyer = p.id.String() // the Global Administrator
+			break
+		}
+	}
+	number := nth*int(NoSku+2) + int(s)
 	made := func(number int, state Lifecycle, trial bool, start, next int) Subscription {
 		day := t.reference.Truncate(24 * time.Hour)
-		return Subscription{ID: t.seed.GUID("subscription", number).String(), State: state, Trial: trial, Start: day.AddDate(0, 0, start), NextLifecycle: day.AddDate(0, 0, next)}
+		one := Subscription{ID: t.seed.GUID("subscription", number).String(), State: state, Trial: trial, Start: day.AddDate(0, 0, start), NextLifecycle: day.AddDate(0, 0, next)}
+		if !trial {
+			one.Owner = buyer
+		}
+		return one
 	}
-	renewed := func(number int) Subscription {
-		s := made(number, Active, false, -300, 65)
+	renewed := func(next int) Subscription {
+		s := made(number, Active, false, next-365, next)
 		s.Renews = true
 		return s
 	}
-	n := int(s)
-	switch s {
-	case NoSku:
-		return []Subscription{renewed(n), made(n+1, Warning, true, -40, 20)}
-	case SkuAnalytics:
-		return []Subscription{made(n, Active, true, -trialDays-1, 6)}
-	case SkuVisio:
-		return []Subscription{made(n, Warning, false, -380, 15)}
-	case SkuExchange:
-		return []Subscription{made(n, Suspended, false, -430, 25)}
+	byPartner := func(next int) []Subscription {
+		one := renewed(next)
+		one.Owner, one.Partner = t.seed.GUID("partner's user", 0).String(), t.seed.GUID("partner", 0).String()
+		return []Subscription{one}
 	}
-	return []Subscription{renewed(n)}
+	switch {
+	case s == NoSku:
+		return []Subscription{renewed(65), made(number+1, Warning, true, -40, 20)}
+	case s == SkuAnalytics:
+		return []Subscription{made(number, Active, true, -trialDays-1, 6)}
+	case s == SkuVisio:
+		return []Subscription{made(number, Warning, false, -380, 15)}
+	case s == SkuExchange:
+		return []Subscription{made(number, Suspended, false, -430, 25)}
+	case s == SkuE5 && nth > 0:
+		return []Subscription{made(number, Active, true, -12, 18)}
+	case s == SkuBusiness:
+		return byPartner(38)
+	case nth > 0:
+		return byPartner(45)
+	}
+	return []Subscription{renewed(65)}
 }
 
 // buyUnits sets the number of units: the units in use, and some more unless

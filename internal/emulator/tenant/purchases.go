@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -78,4 +79,43 @@ func (t *Tenant) provide(a *Allotment, now time.Time, change func(*Subscription)
 		}
 	}
 	t.recompute(people, now)
+}
+
+// Purchase is a subscription as the directory lists it.
+type Purchase struct {
+	ID           string // in the directory
+	Sku          Sku
+	Units        int // in all allotments
+	Subscription Subscription
+}
+
+// PurchaseID returns the ID of a subscription in the directory.
+func (t *Tenant) PurchaseID(s *Subscription) string {
+	return t.seed.GUID("purchase "+strings.ToLower(s.ID), 0).String()
+}
+
+// Purchases returns the subscriptions of a product, each once. If allotments
+// share one, its state is the best, as in [Tenant.Lifecycle]. The subscriptions
+// of an allotment have equal parts of its units, and the first one the rest.
+func (t *Tenant) Purchases(s Sku) []Purchase {
+	var list []Purchase
+	for _, a := range t.Pools(s) {
+		for n := range a.Subscriptions {
+			one := &a.Subscriptions[n]
+			units := a.owned / len(a.Subscriptions)
+			if n == 0 {
+				units += a.owned % len(a.Subscriptions)
+			}
+			at := slices.IndexFunc(list, func(p Purchase) bool { return p.Subscription.ID == one.ID })
+			if at < 0 {
+				list = append(list, Purchase{t.PurchaseID(one), s, units, *one})
+				continue
+			}
+			list[at].Units += units
+			if slices.Index(lifecycles, one.State) < slices.Index(lifecycles, list[at].Subscription.State) {
+				list[at].Subscription = *one
+			}
+		}
+	}
+	return list
 }

@@ -796,7 +796,7 @@ func (l *loader) pools() {
 		}
 		if p.Subscriptions == nil {
 			day := t.reference.Truncate(24 * time.Hour)
-			a.Subscriptions = []Subscription{{ID: t.seed.GUID("subscription", at).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0), Renews: true}}
+			a.Subscriptions = []Subscription{{ID: t.seed.GUID("subscription", i).String(), State: Active, Start: day.AddDate(-1, 0, 0), NextLifecycle: day.AddDate(1, 0, 0), Renews: true}}
 			t.undated = append(t.undated, a)
 		}
 		if len(a.ID) > maxName || strings.ContainsAny(a.ID, "/?#%\x00 ") {
