@@ -46,14 +46,14 @@ func TestNotImplemented(t *testing.T) {
 		user + "?$expand=manager":                                     "$expand=manager",
 		"/v1.0/users?$expand=manager($select=id)":                     "$expand=manager",
 		"/v1.0/users?$select=mailboxSettings":                         "mailboxSettings",
-		"/v1.0/users?$filter=employeeId eq '1'":                       "employeeId",
+		"/v1.0/users?$filter=ageGroup eq 'Adult'":                     "ageGroup",
 		"/v1.0/users?$filter=signInActivity/lastSignInDateTime le 2026-06-01T00:00:00Z": "signInActivity/lastSignInDateTime",
-		"/v1.0/users?$filter=accountEnabled eq true and onPremisesSyncEnabled eq true":  "onPremisesSyncEnabled",
-		`/v1.0/users?$search="employeeId:1"`:                                            "employeeId",
+		"/v1.0/users?$filter=accountEnabled eq true and isResourceAccount eq true":      "isResourceAccount",
+		`/v1.0/users?$search="streetAddress:1"`:                                         "streetAddress",
 		"/v1.0/groups?$select=membershipRule":                                           "membershipRule",
 		"/v1.0/groups?$filter=isAssignableToRole eq true":                               "isAssignableToRole",
 		"/v1.0/groups?$expand=owners":                                                   "$expand=owners",
-		"/v1.0/users/delta?$select=employeeId":                                          "employeeId",
+		"/v1.0/users/delta?$select=ageGroup":                                            "ageGroup",
 		group + "/members?$select=id,trustType":                                         "trustType",
 	} {
 		r := c.get(uri, eventual...)
@@ -135,7 +135,7 @@ func TestNotImplemented(t *testing.T) {
 			t.Errorf("%s %s: %d %s, want %d", tt.method, tt.body, r.status, r.raw, tt.status)
 		}
 	}
-	for _, name := range []string{"businessPhones of users", "DynamicMembership", "classification, visibility", "securityEnabled of groups", "owners@odata.bind", "users/{id}/displayName", "membershipRule"} {
+	for _, name := range []string{"businessPhones, employee", "DynamicMembership", "classification, visibility", "securityEnabled of groups", "owners@odata.bind", "users/{id}/displayName", "membershipRule"} {
 		if !strings.Contains(page, name) {
 			t.Errorf("the front page does not list %s", name)
 		}

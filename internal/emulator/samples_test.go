@@ -70,6 +70,37 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestNeighbourSamples does the same for the samples of neighbouring resources
+// that the tenant implements.
+func TestNeighbourSamples(t *testing.T) {
+	t.Parallel()
+	for name, hold := range neighbourCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			raw, err := os.ReadFile(filepath.Join(samplesDir, "neighbours", name+".json"))
+			if err != nil {
+				t.Skipf("the samples of the reference pages are missing: %v", err)
+			}
+			var s sample
+			if err := json.Unmarshal(raw, &s); err != nil {
+				t.Fatal(err)
+			}
+			hold(t, s)
+		})
+	}
+}
+
+var neighbourCases = map[string]func(*testing.T, sample){
+	"users.license-reconciliation":          reads(nil),
+	"users.on-premises-provisioning-errors": reads(nil),
+	"users.provisioned-plans": reads(func(c *client) []string {
+		return ids(c.userID(c.userWhere(func(i int32) bool { return len(c.current().Usable(i)) > 0 })))
+	}),
+	"users.service-provisioning-errors": reads(func(c *client) []string {
+		return ids(c.userID(c.userWhere(func(i int32) bool { return len(c.current().ServiceErrors(i)) > 0 })))
+	}),
+}
+
 // sampleCases is a case for each file, by its name.
 var sampleCases = map[string]func(*testing.T, sample){
 	"allotments.list": reads(nil),

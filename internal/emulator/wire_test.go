@@ -222,7 +222,7 @@ func TestFilters(t *testing.T) {
 		{"endswith(mail,'@asia.licensegraph.example')", true, func(u row) bool { return strings.HasSuffix(str(u, "mail"), "@asia.licensegraph.example") }},
 		{"usageLocation ne 'DE'", true, func(u row) bool { return u["usageLocation"] != "DE" }},
 		{"usageLocation eq null", true, func(u row) bool { return u["usageLocation"] == nil }},
-		{"usageLocation ne null and city eq null", true, func(u row) bool { return u["usageLocation"] != nil }},
+		{"usageLocation ne null and officeLocation eq null", true, func(u row) bool { return u["usageLocation"] != nil }},
 		{"department ne 'Legal'", true, func(u row) bool { return u["department"] != "Legal" }},
 	} {
 		t.Run(tt.filter, func(t *testing.T) {

@@ -131,6 +131,11 @@ func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Pro
 		}), "&")
 	}
 	d.sel = q.sel
+	if kind == tenant.User {
+		if p := c.limitUsers(q); p != nil {
+			return nil, p
+		}
+	}
 	for _, name := range q.sel {
 		_, ok := userType.props[name]
 		other := otherUserProperties

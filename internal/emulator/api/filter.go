@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -176,7 +177,7 @@ func (r rules) within(f, of *odata.Filter, at level) error {
 // searchable.
 func (r rules) texts() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.fields)), func(path string) bool {
-		return path == "id" || r.fields[path].kind != odata.String || strings.Contains(r.fields[path].ops+r.fields[path].advanced, "any:")
+		return path == "id" || strings.Contains(path, "/") || r.fields[path].kind != odata.String || strings.Contains(r.fields[path].ops+r.fields[path].advanced, "any:")
 	})
 }
 
@@ -205,6 +206,14 @@ type value struct {
 // textValue returns the value of a string; "" is null.
 func textValue(s string) value { return value{text: s, null: s == ""} }
 
+// timeValue returns the value of a time; the zero time is null.
+func timeValue(at time.Time) value {
+	if at.IsZero() {
+		return value{null: true}
+	}
+	return value{n: at.UnixNano()}
+}
+
 func truth(yes bool) value {
 	if yes {
 		return value{n: 1}
@@ -224,7 +233,8 @@ type source[T any] struct {
 	known func(path string, fits func(T) bool) func(T) bool
 }
 
-// element is an item of a collection, with the values of its members.
+// element is an item of a collection, with the values of its members. A boolean
+// is true or false.
 type element [3]string
 
 // collection is a collection for any.
@@ -277,7 +287,11 @@ func compileBody(f *odata.Filter, members []string) func(element) bool {
 	return compile(f.Kids[0], source[element]{value: func(path string) func(element) value {
 		member, _ := memberOf(path, f.Variable)
 		i := slices.Index(members, member)
-		return func(e element) value { return textValue(e[i]) }
+		return func(e element) value {
+			v := textValue(e[i])
+			v.n = truth(e[i] == "true").n
+			return v
+		}
 	}})
 }
 

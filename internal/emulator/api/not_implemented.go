@@ -38,7 +38,8 @@ func unwritable(name, of string, taken, other, relations []string, known bool) *
 // Properties that are only readable here, but also writable in Microsoft
 // Graph.
 var (
-	takenOfUsers  = []string{"businessPhones"}
+	takenOfUsers = []string{"businessPhones", "employeeHireDate", "employeeId", "employeeLeaveDateTime", "employeeOrgData", "employeeType",
+		"onPremisesExtensionAttributes", "serviceProvisioningErrors", "state"}
 	takenOfGroups = []string{"classification", "visibility"}
 )
 
@@ -52,15 +53,13 @@ func (n notHere) Error() string { return notImplemented(string(n)).Message }
 // implemented.
 var (
 	otherUserProperties = strings.Fields(`
-		aboutMe ageGroup authorizationInfo birthday cloudRealtimeCommunicationInfo consentProvidedForMinor creationType customSecurityAttributes
-		deviceEnrollmentLimit employeeHireDate employeeId employeeLeaveDateTime employeeOrgData employeeType externalUserState
-		externalUserStateChangeDateTime faxNumber hireDate identities imAddresses infoCatalogs interests isLicenseReconciliationNeeded
+		aboutMe ageGroup authorizationInfo birthday cloudRealtimeCommunicationInfo consentProvidedForMinor customSecurityAttributes
+		deviceEnrollmentLimit externalUserStateChangeDateTime faxNumber hireDate identities imAddresses infoCatalogs interests
 		isManagementRestricted isResourceAccount lastPasswordChangeDateTime legalAgeGroupClassification mailboxSettings mySite
-		onPremisesDistinguishedName onPremisesDomainName onPremisesExtensionAttributes onPremisesImmutableId onPremisesLastSyncDateTime
-		onPremisesProvisioningErrors onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSipInfo onPremisesSyncEnabled
-		onPremisesUserPrincipalName otherMails passwordPolicies passwordProfile pastProjects postalCode preferredDataLocation preferredName
-		print provisionedPlans refreshTokensValidFromDateTime responsibilities schools securityIdentifier serviceProvisioningErrors
-		showInAddressList signInActivity signInSessionsValidFromDateTime skills state streetAddress`)
+		onPremisesDistinguishedName onPremisesDomainName onPremisesImmutableId onPremisesSecurityIdentifier onPremisesSipInfo
+		onPremisesUserPrincipalName otherMails passwordPolicies passwordProfile pastProjects postalCode preferredDataLocation preferredName print
+		refreshTokensValidFromDateTime responsibilities schools securityIdentifier showInAddressList signInActivity signInSessionsValidFromDateTime
+		skills streetAddress`)
 	otherGroupProperties = strings.Fields(`
 		accessType allowExternalSenders assignedLabels autoSubscribeNewMembers expirationDateTime hideFromAddressLists hideFromOutlookClients
 		infoCatalogs isArchived isAssignableToRole isFavorite isManagementRestricted isSubscribedByMail membershipRule

@@ -56,6 +56,7 @@ var (
 	readAssignees   = with(readUserErrors, readOfGroup)
 	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
 	readPeople      = with(readUsers, agentPermissions)
+	readLeaves      = []string{"User-LifeCycleInfo.Read.All"}
 	basicUsers      = []string{"User.ReadBasic.All"}
 	readDetails     = with([]string{"LicenseAssignment.Read.All"}, readPeople)
 	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)

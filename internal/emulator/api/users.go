@@ -2,10 +2,14 @@ package api
 
 import (
 	"iter"
+	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/tenant"
 	"licensegraph/internal/emulator/wire"
@@ -45,16 +49,11 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	"companyName":     {get: written("companyName")},
 	"country":         {get: written("country")},
 	"createdDateTime": {get: func(c *call, i int32) any { return timestamp(c.tenant.User(i).Created()) }},
-	"deletedDateTime": {get: func(c *call, i int32) any {
-		if at := c.tenant.User(i).Deleted(); !at.IsZero() {
-			return timestamp(at)
-		}
-		return nil
-	}},
-	"department":     {get: written("department")},
-	"mailNickname":   {get: written("mailNickname")},
-	"proxyAddresses": {get: func(c *call, i int32) any { return c.tenant.Addresses(i) }},
-	"usageLocation":  {get: written("usageLocation")},
+	"deletedDateTime": {get: func(c *call, i int32) any { return timeOrNull(c.tenant.User(i).Deleted()) }},
+	"department":      {get: written("department")},
+	"mailNickname":    {get: written("mailNickname")},
+	"proxyAddresses":  {get: func(c *call, i int32) any { return c.tenant.Addresses(i) }},
+	"usageLocation":   {get: written("usageLocation")},
 	"identityParentId": {get: func(c *call, i int32) any {
 		if c.tenant.User(i).Agent() {
 			return c.tenant.Seed().GUID("agent identity", int(i)).String()
@@ -62,6 +61,30 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 		return nil
 	}},
 	"userType": {get: written("userType")},
+
+	"creationType":             {get: written("creationType")},
+	"employeeHireDate":         {get: func(c *call, i int32) any { return timeOrNull(c.tenant.User(i).Hired()) }},
+	"employeeId":               {get: written("employeeId")},
+	"employeeLeaveDateTime":    {get: func(c *call, i int32) any { return timeOrNull(c.tenant.User(i).Leaves()) }, license: true, needs: readLeaves, clearance: access.ReadsLeaves},
+	"employeeOrgData":          {get: complexOf("employeeOrgData", "costCenter", "division")},
+	"employeeType":             {get: written("employeeType")},
+	"externalUserState":        {get: written("externalUserState")},
+	"onPremisesSamAccountName": {get: written("onPremisesSamAccountName")},
+	"onPremisesExtensionAttributes": {get: complexOf("onPremisesExtensionAttributes", strings.Fields(`extensionAttribute1 extensionAttribute2 extensionAttribute3
+		extensionAttribute4 extensionAttribute5 extensionAttribute6 extensionAttribute7 extensionAttribute8 extensionAttribute9 extensionAttribute10
+		extensionAttribute11 extensionAttribute12 extensionAttribute13 extensionAttribute14 extensionAttribute15`)...)},
+	"onPremisesSyncEnabled": {get: func(c *call, i int32) any {
+		if c.tenant.User(i).Synced().IsZero() {
+			return nil
+		}
+		return true
+	}},
+	"onPremisesLastSyncDateTime":    {get: func(c *call, i int32) any { return timeOrNull(c.tenant.User(i).Synced()) }},
+	"onPremisesProvisioningErrors":  {get: func(c *call, i int32) any { return c.syncErrors(i) }},
+	"state":                         {get: written("state")},
+	"isLicenseReconciliationNeeded": {get: func(c *call, i int32) any { return c.tenant.NeedsReconciliation(i) }, license: true, beta: true},
+	"provisionedPlans":              {get: func(c *call, i int32) any { return c.provisionedPlans(i) }, license: true},
+	"serviceProvisioningErrors":     {get: func(c *call, i int32) any { return c.serviceErrors(i) }},
 
 	"assignedLicenses":        {get: func(c *call, i int32) any { return c.assignedLicenses(c.tenant.AssignedProducts(i)) }, license: true},
 	"licenseAssignmentStates": {get: func(c *call, i int32) any { return c.assignmentStates(i) }, license: true},
@@ -210,12 +233,44 @@ var userFilter = rules{resource: "User", or: true, other: otherUserProperties, m
 	"assignedPlans/servicePlanId":    {kind: odata.GUID, advanced: "any:eq any:in"},
 	"assignedPlans/capabilityStatus": {kind: odata.String, advanced: "any:eq any:in"},
 	"assignedPlans/service":          {kind: odata.String, advanced: "any:eq any:in any:startswith"},
+
+	"creationType":                  {kind: odata.String, ops: "eq in", advanced: "ne"},
+	"employeeHireDate":              {kind: odata.DateTimeOffset, advanced: "ge le"},
+	"employeeId":                    {kind: odata.String, ops: "eq in", advanced: "ne" + nullOps},
+	"employeeOrgData/costCenter":    {kind: odata.String, advanced: textOps + " ne"},
+	"employeeOrgData/division":      {kind: odata.String, advanced: textOps + " ne"},
+	"employeeType":                  {kind: odata.String, advanced: "eq in ne"},
+	"externalUserState":             {kind: odata.String, ops: "eq in", advanced: "ne"},
+	"isLicenseReconciliationNeeded": {kind: odata.Bool, plain: "eq in"},
+	"onPremisesLastSyncDateTime":    {kind: odata.DateTimeOffset, ops: "ge le"},
+	"onPremisesExtensionAttributes/extensionAttribute1": advancedField(textOps),
+	"onPremisesProvisioningErrors/$count":               {kind: odata.Int, advanced: "eq ne"},
+	"onPremisesProvisioningErrors/category":             {kind: odata.String, ops: "any:eq any:in"},
+	"onPremisesProvisioningErrors/propertyCausingError": {kind: odata.String, ops: "any:eq any:in"},
+	"onPremisesSamAccountName":                          {kind: odata.String, advanced: textOps + " ne"},
+	"onPremisesSyncEnabled":                             {kind: odata.Bool, ops: "eq in", advanced: "ne" + nullOps},
+	"provisionedPlans/provisioningStatus":               {kind: odata.String, advanced: "any:eq any:in"},
+	"provisionedPlans/service":                          {kind: odata.String, advanced: "any:eq any:in any:startswith"},
+	// The table does not have it: the page of the resource has eq and not.
+	"serviceProvisioningErrors/isResolved":      {kind: odata.Bool, ops: "any:eq"},
+	"serviceProvisioningErrors/serviceInstance": {kind: odata.String, ops: "any:eq"},
+	"state": {kind: odata.String, ops: "eq in", advanced: "ne" + nullOps},
 }}
 
 var userOptions = listRules{
 	filter: userFilter,
 	search: userFilter.texts(),
 	order:  map[string]bool{"displayName": false, "userPrincipalName": false, "createdDateTime": true},
+}
+
+// userRules returns the list rules of users.
+func (c *call) userRules() listRules {
+	r := userOptions
+	if c.Version != "beta" {
+		r.filter.fields = maps.Clone(r.filter.fields)
+		delete(r.filter.fields, "isLicenseReconciliationNeeded")
+	}
+	return r
 }
 
 // userSource reads users for filters, without allocations per user.
@@ -229,6 +284,16 @@ func (c *call) userSource() source[int32] {
 				return func(i int32) value { return truth(t.User(i).Enabled()) }
 			case "createdDateTime":
 				return func(i int32) value { return value{n: t.User(i).Created().UnixNano()} }
+			case "employeeHireDate":
+				return func(i int32) value { return timeValue(t.User(i).Hired()) }
+			case "isLicenseReconciliationNeeded":
+				return func(i int32) value { return truth(t.NeedsReconciliation(i)) }
+			case "onPremisesLastSyncDateTime":
+				return func(i int32) value { return timeValue(t.User(i).Synced()) }
+			case "onPremisesSyncEnabled": // true or null
+				return func(i int32) value { return value{n: 1, null: t.User(i).Synced().IsZero()} }
+			case "onPremisesProvisioningErrors/$count":
+				return func(i int32) value { return value{n: int64(len(c.syncErrors(i)))} }
 			case "proxyAddresses/$count":
 				return func(i int32) value { return value{n: int64(len(t.Addresses(i)))} }
 			case "assignedLicenses/$count":
@@ -245,9 +310,24 @@ func (c *call) userSource() source[int32] {
 			return func(i int32) value { return textValue(t.User(i).Text(path)) }
 		},
 		each: func(path string) collection[int32] {
-			if path == "proxyAddresses" {
+			switch path {
+			case "proxyAddresses":
 				return collection[int32]{[]string{""}, func(i int32, fits func(element) bool) bool {
 					return slices.ContainsFunc(t.Addresses(i), func(s string) bool { return fits(element{s}) })
+				}}
+			case "onPremisesProvisioningErrors":
+				return collection[int32]{[]string{"/category", "/propertyCausingError"}, func(i int32, fits func(element) bool) bool {
+					return len(c.syncErrors(i)) > 0 && fits(element{conflictCategory, conflictProperty})
+				}}
+			case "provisionedPlans":
+				return collection[int32]{[]string{"/provisioningStatus", "/service"}, func(i int32, fits func(element) bool) bool {
+					return c.somePlan(i, func(p *tenant.Plan, _ string) bool { return fits(element{c.provisioningStatus(i, p), serviceOf(p)}) })
+				}}
+			case "serviceProvisioningErrors":
+				return collection[int32]{[]string{"/isResolved", "/serviceInstance"}, func(i int32, fits func(element) bool) bool {
+					return slices.ContainsFunc(t.ServiceErrors(i), func(e tenant.ServiceError) bool {
+						return fits(element{strconv.FormatBool(e.Resolved), e.Instance})
+					})
 				}}
 			}
 			return collection[int32]{[]string{"/servicePlanId", "/capabilityStatus", "/service"}, func(i int32, fits func(element) bool) bool {
@@ -340,6 +420,22 @@ func checkUserOptions(c *call, q *query) *wire.Problem {
 	if p := userType.check(directory, q.sel); p != nil {
 		return p
 	}
+	return c.limitUsers(q)
+}
+
+// limitUsers rejects properties of users that this version does not have or
+// the caller cannot read.
+func (c *call) limitUsers(q *query) *wire.Problem {
+	for _, name := range slices.Concat(q.sel, q.usedProperties()) {
+		p := userType.props[name]
+		if p.beta && c.Version != "beta" {
+			return unknownProperty(directory, name, userType.name)
+		}
+		missing := slices.ContainsFunc(p.needs, func(one string) bool { return !c.who.has([]string{one}) })
+		if missing || c.who.user != "" && !c.who.clearance.Has(p.clearance) {
+			return wire.Usual(http.StatusForbidden)
+		}
+	}
 	return userType.limit(c, q)
 }
 
@@ -372,7 +468,7 @@ func (e *Endpoints) getUser(c *call) (any, *wire.Problem) {
 const agentsTemplate = "/users/" + agentTypeName
 
 func (e *Endpoints) listUsers(c *call) (any, *wire.Problem) {
-	q, p := e.directoryList(c, userOptions, listOptions|optExpand)
+	q, p := e.directoryList(c, c.userRules(), listOptions|optExpand)
 	if p != nil {
 		return nil, p
 	}
@@ -425,11 +521,11 @@ func (c *call) usersLicensed(f *odata.Filter) (s tenant.Sku, rest, ok bool) {
 }
 
 func (e *Endpoints) countUsers(c *call) (any, *wire.Problem) {
-	q, p := e.directoryCount(c, userOptions)
+	q, p := e.directoryCount(c, c.userRules())
 	if p != nil {
 		return nil, p
 	}
-	if p := userType.limit(c, q); p != nil || q.nothing {
+	if p := c.limitUsers(q); p != nil || q.nothing {
 		return plainCount(c, 0), p
 	}
 	return plainCount(c, c.users(q).count()), nil

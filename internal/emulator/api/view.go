@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
+	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/odata"
 	"licensegraph/internal/emulator/wire"
 )
@@ -18,6 +20,10 @@ type property[T any] struct {
 	sparse    bool // omitted if it is not set
 	license   bool // never in directoryObjects
 	basic     bool // readable with basic permissions
+	beta      bool // not in version 1.0
+
+	needs     []string         // permissions that are all required in addition
+	clearance access.Clearance // required of a user in addition
 }
 
 // entityType is the properties of a type by name.
@@ -40,6 +46,14 @@ func orNull(s string) any {
 	return s
 }
 
+// timeOrNull returns a time of the directory; the zero time is null.
+func timeOrNull(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return timestamp(at)
+}
+
 func always[T any](v any) func(*call, T) any {
 	return func(*call, T) any { return v }
 }
@@ -50,10 +64,14 @@ func (et *entityType[T]) check(d dialect, sel []string) *wire.Problem {
 		if _, ok := et.props[name]; !ok && slices.Contains(et.other, name) {
 			return notImplemented(name)
 		} else if !ok {
-			return d.selecting("Parsing OData Select and Expand failed: Could not find a property named '%s' on type '%s'.", name, et.name)
+			return unknownProperty(d, name, et.name)
 		}
 	}
 	return nil
+}
+
+func unknownProperty(d dialect, name, of string) *wire.Problem {
+	return d.selecting("Parsing OData Select and Expand failed: Could not find a property named '%s' on type '%s'.", name, of)
 }
 
 // limit is check for a caller that may read only basic properties: it cannot

@@ -8,7 +8,7 @@
 // force, see [Reading].
 //
 // A type is a line with its kind, its name without "microsoft.graph.", and its
-// base, and an indented line for each member: its name and type, where [] is a
+// base or the word abstract, and an indented line for each member: its name and type, where [] is a
 // collection, ? is nullable, and -> is a relation. Words after the type:
 //
 //	select   returned only with $select
@@ -62,15 +62,17 @@ type kind string
 
 // definition is the definition of a type.
 type definition struct {
-	kind    kind
-	name    string // without "microsoft.graph."
-	base    string
-	flags   bool
-	members []member // of an enumeration
-	own     []*property
-	all     map[string]*property // including those of the base type
-	usual   []*property          // properties returned without $select
-	brief   []*property          // the same for an assignee
+	kind  kind
+	name  string // without "microsoft.graph."
+	base  string
+	flags bool
+	// abstract types have only values of derived types, with annotations.
+	abstract bool
+	members  []member // of an enumeration
+	own      []*property
+	all      map[string]*property // including those of the base type
+	usual    []*property          // properties returned without $select
+	brief    []*property          // the same for an assignee
 }
 
 type member struct{ name, value string }
@@ -185,6 +187,8 @@ func readType(words []string) *definition {
 			t.members = append(t.members, member{name, value})
 		case word == "flags":
 			t.flags = true
+		case word == "abstract":
+			t.abstract = true
 		case word == ":" && len(words) == i+4:
 			t.base = words[i+3]
 		}

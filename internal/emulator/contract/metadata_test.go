@@ -11,9 +11,12 @@ import (
 	"testing"
 )
 
-// metadataFile is an excerpt of Microsoft Graph's beta metadata. It is not
-// part of the project.
-const metadataFile = "../../../../shared/graph/cloudlicensing.csdl.xml"
+// metadataFile is an excerpt of Microsoft Graph's beta metadata, directoryFile one of
+// version 1.0 with more of the directory. They are not part of the project.
+const (
+	metadataFile  = "../../../../shared/graph/cloudlicensing.csdl.xml"
+	directoryFile = "../../../../shared/graph/directory.csdl.xml"
+)
 
 // schema is the used part of OData CSDL XML Representation Version 4.01.
 type schema struct {
@@ -50,13 +53,12 @@ var beyond = map[string]string{
 	"servicePrincipal":                    "the excerpt has no service principals",
 	"companySubscription":                 cut,
 
-	"user.givenName": cut, "user.surname": cut, "user.businessPhones": cut, "user.mobilePhone": cut, "user.officeLocation": cut,
-	"user.preferredLanguage": cut, "user.city": cut, "user.companyName": cut, "user.country": cut, "user.createdDateTime": cut,
-	"user.identityParentId": cut, "user.mailNickname": cut, "user.proxyAddresses": cut,
-	"group.classification": cut, "group.mailNickname": cut, "group.visibility": cut,
+	"user.businessPhones": cut, "user.mobilePhone": cut, "user.preferredLanguage": cut,
+	"user.creationType": cut, "user.isLicenseReconciliationNeeded": cut, "user.onPremisesSamAccountName": cut,
+	"group.classification": cut,
 }
 
-const cut = "the excerpt has licensing-related members only"
+const cut = "the excerpts have licensing-related members only"
 
 // otherwise lists the differences between the metadata and a reference page,
 // which takes precedence.
@@ -71,13 +73,13 @@ var otherwise = map[string]string{
 	"subscribedSku":                                 "the page has it as a directoryObject",
 }
 
-// TestMetadata compares the types with the metadata, in both directions:
-// names, types, nullability, members of enumerations, relations.
-func TestMetadata(t *testing.T) {
-	t.Parallel()
-	raw, err := os.ReadFile(metadataFile)
+// metadata returns the definitions of a file by name. It skips the test if there is no
+// such file.
+func metadata(t *testing.T, file string) map[string]string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the metadata is missing: %s", metadataFile)
+		t.Skipf("the metadata is missing: %s", file)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -88,28 +90,7 @@ func TestMetadata(t *testing.T) {
 	if err := xml.Unmarshal(raw, &document); err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := map[string]string{}, map[string]string{}
-	for _, d := range written().types {
-		if d.kind == "json" {
-			continue
-		}
-		ours[d.name] = string(d.kind) + " " + d.base
-		if d.flags {
-			ours[d.name] += " flags"
-		}
-		for _, m := range d.members {
-			ours[d.name+"."+m.name] = m.value
-		}
-		for _, p := range d.own {
-			if base := written().types[d.base]; base != nil && base.all[p.name] != nil {
-				if over := base.all[p.name]; over.typeName != p.typeName || over.nullable != p.nullable || over.collection != p.collection {
-					t.Errorf("%s.%s differs from that of its base", d.name, p.name)
-				}
-				continue
-			}
-			ours[d.name+"."+p.name] = spelled(p.typeName, p.collection, p.nullable, p.relation)
-		}
-	}
+	theirs := map[string]string{}
 	short := func(name string) string {
 		return strings.TrimPrefix(strings.TrimPrefix(name, "microsoft.graph."), "graph.")
 	}
@@ -138,6 +119,41 @@ func TestMetadata(t *testing.T) {
 					add(p, true)
 				}
 			}
+		}
+	}
+	return theirs
+}
+
+// TestMetadata compares the types with the metadata, in both directions:
+// names, types, nullability, members of enumerations, relations.
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	theirs, more := metadata(t, metadataFile), metadata(t, directoryFile)
+	ours := map[string]string{}
+	for _, d := range written().types {
+		if d.kind == "json" {
+			continue
+		}
+		ours[d.name] = string(d.kind) + " " + d.base
+		if d.flags {
+			ours[d.name] += " flags"
+		}
+		for _, m := range d.members {
+			ours[d.name+"."+m.name] = m.value
+		}
+		for _, p := range d.own {
+			if base := written().types[d.base]; base != nil && base.all[p.name] != nil {
+				if over := base.all[p.name]; over.typeName != p.typeName || over.nullable != p.nullable || over.collection != p.collection {
+					t.Errorf("%s.%s differs from that of its base", d.name, p.name)
+				}
+				continue
+			}
+			ours[d.name+"."+p.name] = spelled(p.typeName, p.collection, p.nullable, p.relation)
+		}
+	}
+	for name, definition := range more {
+		if ours[name] != "" && theirs[name] == "" {
+			theirs[name] = definition
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(theirs)) {

@@ -201,6 +201,15 @@ func (c *checker) complexValue(v any, t *definition) {
 		return
 	}
 	said, typed := o["@odata.type"].(string)
+	if t.abstract {
+		derived := c.model.types[strings.TrimPrefix(said, "#microsoft.graph.")]
+		if derived == nil || derived.base != t.name || said[0] != '#' {
+			c.complain("@odata.type is %q, not a type derived from %s", said, t.name)
+			return
+		}
+		c.members(o, derived, "@odata.type")
+		return
+	}
 	switch {
 	case t.name == "cloudLicensing.service": // with or without # on the pages
 		if strings.TrimPrefix(said, "#") != "microsoft.graph."+t.name {

@@ -37,8 +37,10 @@ func empty(seed uint64, c *catalog) *Tenant {
 		leaving:   map[membership]time.Time{},
 		lapsed:    map[int32][]lapsedPlans{},
 		touched:   map[int32]time.Time{},
-		queued:    map[queuing]place{},
-		again:     map[drawing]uint32{},
+
+		unprovisioned: map[int32][]ServiceError{},
+		queued:        map[queuing]place{},
+		again:         map[drawing]uint32{},
 	}
 }
 
@@ -82,6 +84,8 @@ func New(seed uint64, users int) *Tenant {
 	t.makeDevices()
 	t.makeMembers(users)
 	t.makeTeams(users)
+	t.makeEmployees(users)
+	t.makeServiceErrors(users)
 	role, last := uint8(1), uint8(commonRoles)
 	if users >= enoughForRoles {
 		last = directoryRoles
@@ -92,7 +96,7 @@ func New(seed uint64, users int) *Tenant {
 			role++
 		}
 	}
-	t.journal.on, t.built = true, true
+	t.journal.on, t.built, t.generated = true, true, true
 	return t
 }
 

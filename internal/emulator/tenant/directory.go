@@ -14,6 +14,18 @@ var TextProperties = []string{
 	"mobilePhone", "officeLocation", "preferredLanguage", "surname", "usageLocation", "userType",
 }
 
+// textNames yields the properties of a user with a string value or null, except
+// the user principal name.
+func textNames(yield func(string) bool) {
+	for _, list := range [][]string{TextProperties, ReadTexts} {
+		for _, name := range list {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
 // CreateUser creates a user from properties by name. The values must have the
 // right type: string, nil, or bool for accountEnabled. It writes.
 func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal) {
@@ -21,7 +33,7 @@ func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal)
 	t.people = append(t.people, Person{created: w.Now.Unix(), written: map[string]any{"userType": "Member"}})
 	p := &t.people[i]
 	p.department = uint8(len(departments) - 1) // the department without a fixed role
-	for _, name := range TextProperties {
+	for name := range textNames {
 		if _, ok := properties[name]; !ok && name != "userType" {
 			p.written[name] = nil
 		}

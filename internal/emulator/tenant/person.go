@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -29,6 +30,8 @@ type Person struct {
 	agent      bool // the account of an agent identity
 	busy       bool // another change of the licenses is in progress
 	role       uint8
+
+	employee
 }
 
 func (p *Person) isUser() bool { return p.device == 0 && p.gone == 0 }
@@ -95,6 +98,12 @@ func (p *Person) Text(property string) string {
 		return cultures[p.culture].language
 	case "country":
 		return cultures[p.culture].country
+	case "companyName":
+		return cmp.Or(departments[p.department].company, companies[cultures[p.culture].region])
+	case "city":
+		if !p.guest {
+			return cultures[p.culture].city
+		}
 	case "usageLocation": // A guest has none.
 		if !p.guest {
 			return cultures[p.culture].location
@@ -105,7 +114,7 @@ func (p *Person) Text(property string) string {
 		}
 		return "Member"
 	}
-	return ""
+	return p.employeeText(property)
 }
 
 // Choice returns a number that is equal for all users with the same value of a
@@ -129,19 +138,30 @@ func (p *Person) Choice(property string) (choice, of int, ok bool) {
 		return int(p.department), len(departments), true
 	case "preferredLanguage", "country":
 		return int(p.culture), len(cultures), true
-	case "usageLocation":
+	case "usageLocation", "city", "state":
 		if p.guest {
 			return len(cultures), len(cultures) + 1, true
 		}
 		return int(p.culture), len(cultures) + 1, true
-	case "userType":
+	case "userType", "creationType":
 		if p.guest {
 			return 1, 2, true
 		}
 		return 0, 2, true
+	case "companyName":
+		return int(p.department)*len(cultures) + int(p.culture), len(departments) * len(cultures), true
+	case "employeeType", "employeeOrgData/costCenter", "employeeOrgData/division":
+		if p.number == 0 {
+			return 0, employeeChoices, true
+		}
+		return 1 + (int(p.kind)*len(departments)+int(p.department))*len(cultures) + int(p.culture), employeeChoices, true
 	}
 	return 0, 0, false
 }
+
+// employeeChoices is the number of combinations of an employee's type,
+// department and culture, and none.
+var employeeChoices = 1 + len(employeeTypes)*len(departments)*len(cultures)
 
 // mail returns the address of a user's mailbox, or a guest's external address.
 func (p *Person) mail() string {

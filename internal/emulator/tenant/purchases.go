@@ -11,7 +11,8 @@ import (
 // Microsoft Learn, "What if my subscription expires?".
 var stateDays = map[Lifecycle]int{Warning: 30, Suspended: 90, LockedOut: 30}
 
-// Live moves the dates of subscriptions without explicit dates close to now.
+// Live moves the dates of subscriptions without explicit dates, and of what a
+// generated tenant's users did recently, close to now.
 // From then on subscriptions expire and renew as time passes, see
 // [Tenant.Advance]. It writes.
 func (t *Tenant) Live(now time.Time) {
@@ -22,6 +23,9 @@ func (t *Tenant) Live(now time.Time) {
 			s := &a.Subscriptions[i]
 			s.Start, s.NextLifecycle = s.Start.AddDate(0, 0, days), s.NextLifecycle.AddDate(0, 0, days)
 		}
+	}
+	if t.generated && !t.live {
+		t.moveTimes(int64(days) * 24 * 60 * 60)
 	}
 	t.undated, t.live = nil, true
 	t.schedule()

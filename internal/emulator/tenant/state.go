@@ -64,6 +64,11 @@ type (
 		Busy              bool              `json:"busy,omitempty"`
 		Created           time.Time         `json:"createdDateTime,omitzero"`
 		Deleted           time.Time         `json:"deletedDateTime,omitzero"`
+		Hired             time.Time         `json:"employeeHireDate,omitzero"`
+		Leaves            time.Time         `json:"employeeLeaveDateTime,omitzero"`
+		Synced            time.Time         `json:"onPremisesLastSyncDateTime,omitzero"` // zero: a cloud account
+		Leftover          bool              `json:"formerMailbox,omitempty"`             // has a mailbox from a former license
+		Unprovisioned     []ServiceError    `json:"serviceProvisioningErrors,omitempty"`
 		Lapsed            []lapsed          `json:"lapsedPlans,omitempty"`
 		Licenses          []license         `json:"licenses"` // null: computed; can contain earlier rights that stayed in force
 	}
@@ -226,8 +231,9 @@ func (t *Tenant) Copy() (*Tenant, error) {
 func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	p := &t.people[i]
 	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled, Agent: p.agent,
-		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licenses: t.savedLicenses(p, gone)}
-	for _, name := range TextProperties {
+		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licenses: t.savedLicenses(p, gone),
+		Hired: p.Hired(), Leaves: p.Leaves(), Synced: p.Synced(), Leftover: p.leftover, Unprovisioned: t.unprovisioned[i]}
+	for name := range textNames {
 		if text := p.Text(name); text != "" {
 			u.Properties[name] = text
 		}
@@ -602,7 +608,14 @@ func (l *loader) users() func(*user) {
 		i := len(t.people)
 		r := Ref{User, int32(i)}
 		t.people = append(t.people, Person{name: u.UserPrincipalName, disabled: u.Disabled, agent: u.Agent, guest: u.Properties["userType"] == "Guest",
-			role: uint8(u.Role), busy: u.Busy, created: u.Created.Unix()})
+			role: uint8(u.Role), busy: u.Busy, created: u.Created.Unix(),
+			employee: employee{
+				hired: unixOf(u.Hired), leaves: unixOf(u.Leaves), synced: unixOf(u.Synced), leftover: u.Leftover, pending: u.Properties["externalUserState"] == "PendingAcceptance",
+				number: employeeNumber(u.Properties["employeeId"]), kind: uint8(max(0, slices.Index(employeeTypes, u.Properties["employeeType"]))),
+			}})
+		if len(u.Unprovisioned) > 0 {
+			t.unprovisioned[int32(i)] = u.Unprovisioned
+		}
 		p := &t.people[i]
 		if u.Created.IsZero() {
 			p.created = t.reference.Unix()
@@ -628,14 +641,14 @@ func (l *loader) users() func(*user) {
 			p.title = uint8(max(0, slices.Index(departments[at].titles, u.Properties["jobTitle"])))
 		}
 		for name := range u.Properties {
-			if !slices.Contains(TextProperties, name) {
+			if !slices.Contains(TextProperties, name) && !slices.Contains(ReadTexts, name) {
 				l.bad("user %s: unknown string property %q", u.UserPrincipalName, name)
 			}
 		}
 		if _, ok := u.Properties["userType"]; !ok && u.Properties != nil {
 			u.Properties["userType"] = "Member"
 		}
-		for _, name := range TextProperties { // Properties that no choice gives.
+		for name := range textNames { // Properties that no choice gives.
 			if text := u.Properties[name]; text != p.Text(name) && (name != "userType" || text != "") {
 				if p.written == nil {
 					p.written = map[string]any{}

@@ -46,23 +46,26 @@ type Tenant struct {
 	aliases   map[Ref][]string // the same by object
 	named     map[string]*Assignment
 
-	pending    []effect                 // by due time
-	joining    map[membership]time.Time // time at which the group's licenses reach a new member
-	leaving    map[membership]time.Time // time at which they no longer reach a former member
-	lapsed     map[int32][]lapsedPlans  // plans that users could use before
-	touched    map[int32]time.Time      // time of the last change of a user's direct licenses
-	queued     map[queuing]place
-	again      map[drawing]uint32 // number of deleted assignments by assignee and allotment
-	lastPlace  int                // of assignments
-	made       int                // number of objects created by writes, used for their IDs
-	places     []string           // usage locations, by number
-	journal    journal
-	undated    []*Allotment // allotments whose subscriptions have no explicit dates yet
-	live       bool         // subscriptions change as time passes
-	nextChange time.Time    // time of the next change of a subscription; zero: none
-	built      bool         // the tenant is built; lost plans are recorded as lapsed from now on
-	order      orders
-	usable     []bool // scratch space of evaluate
+	pending []effect                 // by due time
+	joining map[membership]time.Time // time at which the group's licenses reach a new member
+	leaving map[membership]time.Time // time at which they no longer reach a former member
+	lapsed  map[int32][]lapsedPlans  // plans that users could use before
+	// unprovisioned are the errors of services, by user.
+	unprovisioned map[int32][]ServiceError
+	touched       map[int32]time.Time // time of the last change of a user's direct licenses
+	queued        map[queuing]place
+	again         map[drawing]uint32 // number of deleted assignments by assignee and allotment
+	lastPlace     int                // of assignments
+	made          int                // number of objects created by writes, used for their IDs
+	places        []string           // usage locations, by number
+	journal       journal
+	undated       []*Allotment // allotments whose subscriptions have no explicit dates yet
+	live          bool         // subscriptions change as time passes
+	generated     bool         // by New, not loaded
+	nextChange    time.Time    // time of the next change of a subscription; zero: none
+	built         bool         // the tenant is built; lost plans are recorded as lapsed from now on
+	order         orders
+	usable        []bool // scratch space of evaluate
 }
 
 // Kind is the kind of a directory object.
