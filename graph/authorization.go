@@ -53,6 +53,13 @@ type permissions struct {
 	fields map[string]permission // by Type.field
 }
 
+// permitChange reports whether the caller may use one of the mutations.
+func (p *permissions) permitChange(caller *identity.Caller) bool {
+	return slices.ContainsFunc(p.schema.Mutation.Fields, func(mutation *ast.FieldDefinition) bool {
+		return p.fields["Mutation."+mutation.Name].missing(caller) == nil
+	})
+}
+
 // Permissions that the schema cannot express with a directive.
 var (
 	// entitiesPermission is the field whose permission _entities requires.

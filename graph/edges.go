@@ -76,6 +76,7 @@ func init() { // not a literal: the functions refer to the table
 			root("Query.subscribedSkus", (*field).subscribedSkus).when("orderBy", given, "SubscribedSku.skuPartNumber", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits"),
 			root("Query.subscribedSku", (*field).subscribedSku).hoist((*field).subscribedSkuStub),
 			root("Query.licensingOverview", (*field).licensingOverview),
+			root("Query.viewer", (*field).viewer),
 			toOne("Query.node", "", (*field).node).each(func(f *field) []any { return []any{arg[string](f, "id")} }),
 			toOne("Query.nodes", "", (*field).node).each((*field).nodeIDs),
 			toOne("Query._entities", "", (*field).entity).each(func(f *field) []any { return anys(arg[[]representation](f, "representations")) }).hoist((*field).entityStub),

@@ -132,7 +132,7 @@ func TestEdgesBlock(t *testing.T) {
 		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku,
 	}
 	answers := map[string]bool{ // without reading
-		"Query.licensingOverview": true,
+		"Query.licensingOverview": true, "Query.viewer": true,
 	}
 	everything := selection{operation: &graphql.OperationContext{}, sets: []ast.SelectionSet{{&ast.Field{Alias: "everything", Name: "everything"}}}}
 	blocked := 0

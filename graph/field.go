@@ -20,6 +20,8 @@ type reads struct {
 	// caller is nil without authentication. onBehalfOf reports that Microsoft Graph is called on the caller's behalf.
 	caller     *identity.Caller
 	onBehalfOf bool
+	// mayWrite reports that mutations are enabled, and permitted to the caller.
+	mayWrite bool
 }
 
 // field is one selected field.

@@ -91,6 +91,8 @@ func RootColumn(w *columns.Writer, f graphql.CollectedField, value any) columns.
 		return columns.Root(w, f, kindOfUser(true), value)
 	case "users":
 		return columns.Root(w, f, kindOfUserConnection(true), value)
+	case "viewer":
+		return columns.Root(w, f, kindOfViewer(false), value)
 	case "_entities":
 		return columns.Root(w, f, columns.List(false, kindOfEntity(true)), value)
 	}
@@ -1122,6 +1124,34 @@ func columnOfUserEdge(c *columns.Column[*model.Edge[*licensing.User]]) columns.R
 		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.User]) string { return obj.Cursor() })
 	case "node":
 		return columns.Plain(c, kindOfUser(false), func(obj *model.Edge[*licensing.User]) *licensing.User { return obj.Node })
+	}
+	return nil
+}
+
+func kindOfViewer(nullable bool) columns.Kind[*model.Viewer] {
+	return columns.Objects(nullable, "Viewer", viewerImplementors, columnOfViewer)
+}
+
+func columnOfViewer(c *columns.Column[*model.Viewer]) columns.Row {
+	switch c.Name {
+	case "kind":
+		return columns.Plain(c, columns.Text[model.ViewerKind](), func(obj *model.Viewer) model.ViewerKind { return obj.Kind })
+	case "objectId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.Viewer) *string { return obj.ObjectID })
+	case "clientId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.Viewer) *string { return obj.ClientID })
+	case "tenantId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.Viewer) *string { return obj.TenantID })
+	case "scopes":
+		return columns.Plain(c, columns.List(false, columns.Text[string]()), func(obj *model.Viewer) []string { return obj.Scopes })
+	case "appRoles":
+		return columns.Plain(c, columns.List(false, columns.Text[string]()), func(obj *model.Viewer) []string { return obj.AppRoles })
+	case "permissions":
+		return columns.Plain(c, columns.List(false, columns.Text[string]()), func(obj *model.Viewer) []string { return obj.Permissions })
+	case "mayWrite":
+		return columns.Plain(c, columns.Boolean(), func(obj *model.Viewer) bool { return obj.MayWrite })
+	case "expires":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *model.Viewer) *time.Time { return obj.Expires })
 	}
 	return nil
 }

@@ -369,6 +369,7 @@ type ComplexityRoot struct {
 		SubscribedSkus     func(childComplexity int, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) int
 		User               func(childComplexity int, id *string, userPrincipalName *string) int
 		Users              func(childComplexity int, first *int32, after *string, filter *model.UserFilter, orderBy *model.Order[model.UserOrderField]) int
+		Viewer             func(childComplexity int) int
 		__resolve__service func(childComplexity int) int
 		__resolve_entities func(childComplexity int, representations []map[string]any) int
 	}
@@ -513,6 +514,18 @@ type ComplexityRoot struct {
 		Code    func(childComplexity int) int
 		Field   func(childComplexity int) int
 		Message func(childComplexity int) int
+	}
+
+	Viewer struct {
+		AppRoles    func(childComplexity int) int
+		ClientID    func(childComplexity int) int
+		Expires     func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		MayWrite    func(childComplexity int) int
+		ObjectID    func(childComplexity int) int
+		Permissions func(childComplexity int) int
+		Scopes      func(childComplexity int) int
+		TenantID    func(childComplexity int) int
 	}
 
 	WaitingMember struct {
@@ -1985,6 +1998,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.UserFilter), args["orderBy"].(*model.Order[model.UserOrderField])), true
+	case "Query.viewer":
+		if e.ComplexityRoot.Query.Viewer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Viewer(childComplexity), true
 	case "Query._service":
 		if e.ComplexityRoot.Query.__resolve__service == nil {
 			break
@@ -2609,6 +2628,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
+
+	case "Viewer.appRoles":
+		if e.ComplexityRoot.Viewer.AppRoles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.AppRoles(childComplexity), true
+	case "Viewer.clientId":
+		if e.ComplexityRoot.Viewer.ClientID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.ClientID(childComplexity), true
+	case "Viewer.expires":
+		if e.ComplexityRoot.Viewer.Expires == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Expires(childComplexity), true
+	case "Viewer.kind":
+		if e.ComplexityRoot.Viewer.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Kind(childComplexity), true
+	case "Viewer.mayWrite":
+		if e.ComplexityRoot.Viewer.MayWrite == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.MayWrite(childComplexity), true
+	case "Viewer.objectId":
+		if e.ComplexityRoot.Viewer.ObjectID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.ObjectID(childComplexity), true
+	case "Viewer.permissions":
+		if e.ComplexityRoot.Viewer.Permissions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Permissions(childComplexity), true
+	case "Viewer.scopes":
+		if e.ComplexityRoot.Viewer.Scopes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Scopes(childComplexity), true
+	case "Viewer.tenantId":
+		if e.ComplexityRoot.Viewer.TenantID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.TenantID(childComplexity), true
 
 	case "WaitingMember.allotment":
 		if e.ComplexityRoot.WaitingMember.Allotment == nil {
@@ -4636,6 +4710,49 @@ type LicenseDetails {
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
 }
 `, BuiltIn: false},
+	{Name: "../../schema/viewer.graphqls", Input: `extend type Query {
+  """
+  The caller: who asks, and what it is permitted. Taken from its access token, without an upstream request. Clients use
+  it to offer only what is permitted.
+  """
+  viewer: Viewer!
+}
+
+"The caller, as its access token identifies it."
+type Viewer {
+  "Whether the caller is a user or an application."
+  kind: ViewerKind!
+  "Object ID of the user, or of the application's service principal. Null if callers are not authenticated."
+  objectId: ID
+  "ID of the client application that sends the requests of a user, or of the application. Null as ` + "`" + `objectId` + "`" + `."
+  clientId: ID
+  "ID of the caller's tenant. Null as ` + "`" + `objectId` + "`" + `."
+  tenantId: ID
+  "Scopes of a user's token."
+  scopes: [String!]!
+  "App roles that are assigned to the user or the application."
+  appRoles: [String!]!
+  """
+  Scopes and app roles that are in effect: an application's roles, and a user's scopes, where the gateway requires it
+  only those with an app role of the same name. Fields name what they require with ` + "`" + `@requiresScopes` + "`" + `.
+  """
+  permissions: [String!]!
+  "Whether the caller can change licenses: mutations are enabled, and it has the permission."
+  mayWrite: Boolean!
+  "Expiry of the access token. Null as ` + "`" + `objectId` + "`" + `."
+  expires: DateTime
+}
+
+"Kinds of callers."
+enum ViewerKind {
+  "A user, through a client application."
+  USER
+  "An application without a user."
+  APPLICATION
+  "Callers are not authenticated: each has all permissions."
+  ANONYMOUS
+}
+`, BuiltIn: false},
 	{Name: "../../schema/waiting_members.graphqls", Input: `"A place in the queue for a unit of an allotment. The member that waits longest gets the next unit."
 type WaitingMember {
   "ID of the place: opaque, case-sensitive."
@@ -5610,6 +5727,30 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_Viewer_kind(ctx, field)
+	case "objectId":
+		return ec.fieldContext_Viewer_objectId(ctx, field)
+	case "clientId":
+		return ec.fieldContext_Viewer_clientId(ctx, field)
+	case "tenantId":
+		return ec.fieldContext_Viewer_tenantId(ctx, field)
+	case "scopes":
+		return ec.fieldContext_Viewer_scopes(ctx, field)
+	case "appRoles":
+		return ec.fieldContext_Viewer_appRoles(ctx, field)
+	case "permissions":
+		return ec.fieldContext_Viewer_permissions(ctx, field)
+	case "mayWrite":
+		return ec.fieldContext_Viewer_mayWrite(ctx, field)
+	case "expires":
+		return ec.fieldContext_Viewer_expires(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }
 
 func (ec *executionContext) childFields_WaitingMember(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

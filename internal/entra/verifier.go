@@ -261,6 +261,7 @@ func (v *Verifier) caller(c *claims, token string) *identity.Caller {
 		App:      c.IDType == "app" || c.IDType == "" && c.Scopes == nil,
 		Expires:  c.Expires.Time(),
 
+		AppRoles:    c.Roles,
 		ScopesAlone: v.options.ScopesAlone,
 		Token:       identity.Secret(token),
 	}
@@ -275,7 +276,8 @@ func (v *Verifier) caller(c *claims, token string) *identity.Caller {
 			}
 		}
 	case c.Scopes != nil:
-		for scope := range strings.FieldsSeq(*c.Scopes) {
+		caller.TokenScopes = strings.Fields(*c.Scopes)
+		for _, scope := range caller.TokenScopes {
 			if v.options.ScopesAlone || slices.Contains(c.Roles, scope+roleSuffix) {
 				caller.Scopes = append(caller.Scopes, scope)
 			}

@@ -168,8 +168,12 @@ func TestVerify(t *testing.T) {
 	v1 := with(person, map[string]any{"ver": "1.0", "iss": issuer1 + "/" + home + "/", "aud": "api://" + gateway, "azp": nil, "appid": "portal"})
 	app := with(person, map[string]any{"idtyp": "app", "scp": nil, "oid": "principal"})
 
-	asPerson := identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal", Scopes: []string{"Licenses.Read"}}
-	asApp := identity.Caller{TenantID: home, ObjectID: "principal", ClientID: "portal", App: true, Scopes: []string{"Licenses.Read.All"}}
+	asked, role := []string{"Licenses.Read", "Licenses.Write"}, []string{"Licenses.Read.All"}
+	asPerson := identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal", Scopes: asked[:1], TokenScopes: asked, AppRoles: role}
+	asApp := identity.Caller{TenantID: home, ObjectID: "principal", ClientID: "portal", App: true, Scopes: role, AppRoles: role}
+	without := func(scopes, roles []string) identity.Caller {
+		return identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal", TokenScopes: scopes, AppRoles: roles}
+	}
 	for _, tt := range []struct {
 		name   string
 		claims map[string]any
@@ -183,10 +187,10 @@ func TestVerify(t *testing.T) {
 		{"an application", app, "", asApp},
 		{"an application that does not say so", with(app, map[string]any{"idtyp": nil}), "", asApp},
 		{"an application without roles", with(app, map[string]any{"roles": nil}), "", identity.Caller{TenantID: home, ObjectID: "principal", ClientID: "portal", App: true}},
-		{"a person without roles", with(person, map[string]any{"roles": nil}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
-		{"a person without scopes", with(person, map[string]any{"scp": nil, "idtyp": "user"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
-		{"a user's role is not a scope", with(person, map[string]any{"scp": "Licenses.Read.All"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
-		{"a scope is not a part of another", with(person, map[string]any{"scp": "Licenses.Reader"}), "", identity.Caller{TenantID: home, ObjectID: "person", ClientID: "portal"}},
+		{"a person without roles", with(person, map[string]any{"roles": nil}), "", without(asked, nil)},
+		{"a person without scopes", with(person, map[string]any{"scp": nil, "idtyp": "user"}), "", without(nil, role)},
+		{"a user's role is not a scope", with(person, map[string]any{"scp": "Licenses.Read.All"}), "", without(role, role)},
+		{"a scope is not a part of another", with(person, map[string]any{"scp": "Licenses.Reader"}), "", without([]string{"Licenses.Reader"}, role)},
 		{"expired within the skew", with(person, map[string]any{"exp": at(-30 * time.Second)}), "", asPerson},
 		{"not valid yet, within the skew", with(person, map[string]any{"nbf": at(30 * time.Second), "iat": at(30 * time.Second)}), "", asPerson},
 		{"without nbf and iat", with(person, map[string]any{"nbf": nil, "iat": nil}), "", asPerson},

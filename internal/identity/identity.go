@@ -21,6 +21,8 @@ type Caller struct {
 	App bool
 	// Scopes are the effective scopes and app roles.
 	Scopes []string
+	// TokenScopes are the scopes in a user's token, AppRoles the app roles of the user or the application, in effect or not.
+	TokenScopes, AppRoles []string
 	// ScopesAlone reports that a user's scopes are effective without app roles.
 	ScopesAlone bool
 	// Expires is the expiry of the caller's token, which also ends its subscriptions and streams.
