@@ -164,8 +164,8 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 		value := arguments[argument.Name]
 		d.input(f, f.ObjectDefinition.Name+"."+f.Name+"."+argument.Name, value)
 		given, _ := value.(map[string]any)
-		for member, value := range given {
-			d.input(f, argument.Type.Name()+"."+member, value)
+		for _, member := range slices.Sorted(maps.Keys(given)) { // of several missing permissions, the error names the same one each time
+			d.input(f, argument.Type.Name()+"."+member, given[member])
 		}
 	}
 	if reps, _ := arguments["representations"].([]any); f.ObjectDefinition.Name == "Query" && f.Name == "_entities" && slices.ContainsFunc(reps, bySignInName) {
@@ -175,7 +175,7 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 
 // input denies a field if the caller may not use its input.
 func (d *denied) input(f *ast.Field, name string, value any) {
-	if of, guarded := inputPermissions[name]; guarded && value != nil {
+	if of, guarded := inputPermissions[name]; guarded && value != nil && d.places[f] == nil {
 		if missing := d.permissions.fields[of].missing(d.caller); missing != nil {
 			d.places[f] = missing
 		}

@@ -312,6 +312,19 @@ func TestPermissionsOfObjects(t *testing.T) {
 	}
 }
 
+// TestSameDenial tests that a field with several inputs that the caller may not use has the same error each time.
+func TestSameDenial(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 20})
+	g.as(read)
+	for range 30 {
+		r := g.ask(`{ users(filter: {error: COUNT_VIOLATION, displayNameStartsWith: "A"}, orderBy: {field: DISPLAY_NAME}) { nodes { id } } }`, nil)
+		if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, readPersonal) {
+			t.Fatalf("%s", r.raw)
+		}
+	}
+}
+
 // TestPermissionsOfArguments tests that filters and orders do not reveal values that the caller may not read.
 func TestPermissionsOfArguments(t *testing.T) {
 	t.Parallel()
