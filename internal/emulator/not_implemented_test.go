@@ -20,7 +20,7 @@ func TestNotImplemented(t *testing.T) {
 		"/v1.0/reports/getOffice365ActiveUserDetail(period='D7')":     "reports",
 		"/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail": "copilot",
 		"/v1.0/admin/reportSettings":                                  "admin/reportSettings",
-		"/v1.0/auditLogs/directoryAudits":                             "auditLogs",
+		"/v1.0/auditLogs/signIns":                                     "auditLogs",
 		"/v1.0/organization":                                          "organization",
 		"/v1.0/devices":                                               "devices",
 		"/v1.0/$metadata":                                             "$metadata",

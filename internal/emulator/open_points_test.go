@@ -519,7 +519,20 @@ func TestOpenPoints(t *testing.T) {
 			is(c, "/v1.0/admin/reportSettings", 501, "notImplemented")
 		},
 		func(c *client) { // 36: the audit log
-			is(c, "/v1.0/auditLogs/directoryAudits?$top=5", 501, "notImplemented")
+			c.directory("POST", "users/"+c.bare(0)+"/assignLicense", 200, "addLicenses", []row{{"skuId": skuID(skuE5)}}, "removeLicenses", off())
+			for _, inPieces := range []bool{false, true} {
+				c.SetVariants(Variants{AuditPieces: inPieces})
+				var pieces []row
+				for _, a := range items(c.ok("/v1.0/auditLogs/directoryAudits?$top=4")) {
+					if a["activityDisplayName"] == "Change user license" {
+						pieces = append(pieces, a)
+					}
+				}
+				changed := rows(rows(pieces[0], "targetResources")[0], "modifiedProperties")
+				if inPieces != (len(pieces) == 2) || inPieces != (len(changed) == 0) || inPieces && pieces[0]["correlationId"] != pieces[1]["correlationId"] {
+					c.t.Errorf("in pieces %t: %v", inPieces, pieces)
+				}
+			}
 		},
 		func(c *client) { // 37: a body in a batch that is not JSON
 			ask := func() reply {

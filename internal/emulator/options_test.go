@@ -15,7 +15,7 @@ import (
 // property is rejected with a specific error.
 func TestOptionsOfEndpoints(t *testing.T) {
 	t.Parallel()
-	c := queuing(t, Variants{DevicesListed: true, MyAssignments: true, RightAllotments: true, ExpandErrors: "both"})
+	c := queuing(t, Variants{DevicesListed: true, MyAssignments: true, RightAllotments: true, ExpandErrors: "both", Throttling: Throttling{Off: true}})
 	samples := newSamples(c)
 	application := c.token
 	tested := 0
@@ -58,6 +58,9 @@ func checkOption(t *testing.T, c *client, endpoint contract.Endpoint, uri, optio
 		switch option {
 		case "orderby":
 			query = "?$orderby=displayName"
+			if strings.Contains(uri, "/auditLogs/") {
+				query = "?$orderby=activityDateTime"
+			}
 		case "search":
 			query = "?$search=" + url.QueryEscape(`"displayName:a"`)
 		case "filter":

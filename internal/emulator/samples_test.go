@@ -162,6 +162,13 @@ var sampleCases = map[string]func(*testing.T, sample){
 		return nil
 	}),
 
+	"audits.change-user-license": reads(func(c *client) []string {
+		c.directory("POST", "users/"+c.bare(0)+"/assignLicense", 200, "addLicenses", []row{{"skuId": skuID(skuE5)}}, "removeLicenses", off())
+		return ids(c.bare(0))
+	}),
+	"audits.finish-group-license": reads(nil),
+	"audits.set-group-license":    reads(func(c *client) []string { return ids(c.PersonInRole("License Administrator")) }),
+
 	"platform.batch":           holdBatch,
 	"platform.throttled-429":   throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "10", Inner: row{"code": "429", "status": "429", "message": "Please retry after"}}),
 	"platform.error-429-field": throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "5"}),

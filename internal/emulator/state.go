@@ -7,7 +7,8 @@ import (
 )
 
 // Save writes the current tenant as JSON, for [Options].State and
-// [Emulator.Load]. It does not include the clock, tokens, faults and variants.
+// [Emulator.Load]. It does not include the clock, the audit log, tokens,
+// faults and variants.
 func (e *Emulator) Save(w io.Writer) error {
 	var err error
 	e.store.Read(func(t *tenant.Tenant) { err = t.Save(w) })

@@ -8,6 +8,7 @@ var (
 		"CloudLicensing.Read.All", "Directory.Read.All", "GroupMember.Read.All", "LicenseAssignment.Read.All", "Organization.Read.All", "User.Read.All", "User-LifeCycleInfo.Read.All",
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "Group-CloudLicensing.AssignLicenses.Organization",
 		"CloudLicensing-Assignment.ReadWrite.All", "LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Group.ReadWrite.All", "Device.ReadWrite.All",
+		"AuditLog.Read.All", "Reports.Read.All", "ReportSettings.ReadWrite.All",
 	}
 	// DefaultScopes are the scopes with consent for all users.
 	DefaultScopes = []string{
@@ -16,7 +17,7 @@ var (
 		"User-UsageRight.Read", "Group-UsageRight.Read.All", "CloudLicensing-UsageRights.Read",
 		"CloudLicensing.AssignLicenses", "User-CloudLicensing.AssignLicenses", "Group-CloudLicensing.AssignLicenses", "CloudLicensing-Assignment.ReadWrite",
 		"CloudLicensing.AssignLicenses.Organization", "User-CloudLicensing.AssignLicenses.Organization", "User.ReadWrite.All", "Group.ReadWrite.All",
-		"User-LifeCycleInfo.Read.All",
+		"User-LifeCycleInfo.Read.All", "AuditLog.Read.All", "Reports.Read.All", "ReportSettings.ReadWrite.All",
 	}
 )
 

@@ -180,7 +180,14 @@ func (e *Endpoints) reprocessAssignments(c *call) (any, *wire.Problem) {
 
 // when returns the current time and the delay of group changes.
 func (c *call) when() tenant.When {
-	return tenant.When{Now: c.Date, Delay: c.Variants.EffectDelay()}
+	by := &tenant.Actor{App: c.who.app, Name: principalName, Principal: c.tenant.PrincipalID().String(), Agent: c.Header.Get("User-Agent")}
+	if c.who.user != "" {
+		by = &tenant.Actor{User: c.who.user, Address: callerAddress, Agent: by.Agent}
+		if i, ok := c.tenant.FindUser(c.who.user); ok {
+			by.Name = c.tenant.User(i).UserPrincipalName()
+		}
+	}
+	return tenant.When{Now: c.Date, Delay: c.Variants.EffectDelay(), By: by}
 }
 
 // cloudRefusal converts a refusal of the tenant to an error of a

@@ -46,7 +46,7 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	units := c.price()
 	d := throttle.Demand{App: cmp.Or(c.who.app, e.clientID), Date: c.Date, Header: c.Header, Units: units}
 	if r := c.route; r != nil {
-		d.Cloud, d.Writes = r.Cloud, r.writes && r.Method == c.Method // otherwise it is rejected
+		d.Cloud, d.Audits, d.Writes = r.Cloud, r.audits, r.writes && r.Method == c.Method // otherwise it is rejected
 	}
 	c.charged = e.limits.Admit(d, c.Variants.Throttling, c.tenant.UserCount())
 	if !c.charged.Refused {

@@ -247,7 +247,7 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		}
 	case "$top":
 		q.top, err = odata.Number(strings.TrimSpace(value))
-		most := 999
+		most := positive(c.route.most, 999)
 		if c.route.Cloud && !c.Variants.LargePagesRefused {
 			most = 1 << 30 // capped, not rejected
 		} else if c.route.Cloud {

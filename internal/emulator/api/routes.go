@@ -30,6 +30,8 @@ type Route struct {
 	list, listScopes []string
 	writes           bool             // changes the tenant
 	clearance        access.Clearance // required of a user for a write; 0 = AssignsLicenses
+	most             int              // the largest $top; 0 = 999
+	audits           bool             // reads the audit log, which has a limit of its own
 	units            int              // base cost, see "Microsoft Graph service-specific throttling limits"
 	handler          handler
 	segments         []string // of Template

@@ -201,7 +201,7 @@ func (e *Endpoints) updateUser(c *call) (any, *wire.Problem) {
 	if len(change.properties) == 0 {
 		return nil, nil
 	}
-	if refused := c.tenant.WriteUser(i, change.properties); refused != nil {
+	if refused := c.tenant.WriteUser(i, change.properties, c.when()); refused != nil {
 		return nil, directoryRefusal(refused)
 	}
 	return nil, nil

@@ -52,6 +52,8 @@ var beyond = map[string]string{
 	"device":                              "the excerpt has no devices",
 	"servicePrincipal":                    "the excerpt has no service principals",
 	"companySubscription":                 cut,
+	"directoryAudit":                      cut, "operationResult": cut, "groupType": cut, "auditUserIdentity": cut, "appIdentity": cut, "auditActivityInitiator": cut,
+	"keyValue": cut, "modifiedProperty": cut, "targetResource": cut,
 
 	"user.businessPhones": cut, "user.mobilePhone": cut, "user.preferredLanguage": cut,
 	"user.creationType": cut, "user.isLicenseReconciliationNeeded": cut, "user.onPremisesSamAccountName": cut,

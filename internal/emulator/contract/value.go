@@ -321,10 +321,13 @@ func (c *checker) one(v any, p *property, t *definition) {
 		}
 		_, err := time.Parse(layout, s)
 		ok = err == nil
-	case "Edm.DateTimeOffset": // cloudLicensing: seven decimals and the offset; directory: seconds
+	case "Edm.DateTimeOffset": // cloudLicensing: seven decimals and the offset; audit log: seven decimals; directory: seconds
 		layout := "2006-01-02T15:04:05Z"
-		if t.cloud() {
+		switch {
+		case t.cloud():
 			layout = "2006-01-02T15:04:05.0000000+00:00"
+		case t.name == "directoryAudit":
+			layout = "2006-01-02T15:04:05.0000000Z"
 		}
 		_, err := time.Parse(layout, s)
 		ok = err == nil && len(s) == len(layout)

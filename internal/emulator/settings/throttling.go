@@ -14,6 +14,7 @@ type Throttling struct {
 	AppResourceUnits int  `json:"appResourceUnits"` // per application in 20 s; 0 = 150,000
 	AppWrites        int  `json:"appWrites"`        // per application in 5 min; 0 = 35,000
 	AppRequests      int  `json:"appRequests"`      // per application in 10 s; 0 = 130,000
+	Audits           int  `json:"audits"`           // requests to the audit log per application and tenant in 10 s; 0 = 5
 	CloudLicensing   int  `json:"cloudLicensing"`   // requests to cloudLicensing per application and tenant in 10 s; 0 = no separate limit
 }
 

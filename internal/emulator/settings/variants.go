@@ -21,8 +21,8 @@ import (
 // SubscriptionTimestamps, 21 SubscriptionsOnSelect, 22 NullError, 24
 // GetByIDsIgnoreSelect, 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
 // ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
-// 37 RawParts, 38 GroupsByAge. Points 5, 6, 12, 23, 29, 30, 32 and 34 to 36
-// have no variant. DirectoryPageSize, EmptyPartCodes, LostUpdates,
+// 36 AuditPieces, 37 RawParts, 38 GroupsByAge. Points 5, 6, 12, 23, 29, 30, 32,
+// 34 and 35 have no variant. DirectoryPageSize, EmptyPartCodes, LostUpdates,
 // PlainAgents, MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles
 // belong to no point.
 type Variants struct {
@@ -132,6 +132,10 @@ type Variants struct {
 	// PlainAgents returns the accounts of agents as users instead of the
 	// derived type.
 	PlainAgents bool `json:"plainAgents"`
+	// AuditPieces returns audit records of large license changes in pieces
+	// without modifiedProperties, which have the same correlationId, as
+	// observed, instead of whole records.
+	AuditPieces bool `json:"auditPieces"`
 	// Permissions selects the source of the cloudLicensing permissions: "" =
 	// the reference pages or Microsoft's list of permissions; "pages" = only
 	// the reference pages; "list" = only the list, which has no CloudLicensing

@@ -9,8 +9,10 @@ func (t *Tenant) Assign(pool *Allotment, to Ref, off PlanSet, w When) (*Assignme
 	if r := t.refuseNew(pool, to, off); r != nil {
 		return nil, r
 	}
+	before := t.licensedGroup(to)
 	a := &Assignment{Pool: pool, To: to, Off: off}
 	t.addIndex(a)
+	t.auditGroup(to, before, w)
 	t.spread([]*Assignment{a}, w)
 	t.noteLicenses(to)
 	return a, nil
@@ -21,7 +23,9 @@ func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 	if r := t.refuseChange(a, off); r != nil {
 		return r
 	}
+	before := t.licensedGroup(a.To)
 	a.Off = off
+	t.auditGroup(a.To, before, w)
 	t.spread([]*Assignment{a}, w)
 	t.noteLicenses(a.To)
 	return nil
@@ -29,7 +33,9 @@ func (t *Tenant) Change(a *Assignment, off PlanSet, w When) *Refusal {
 
 // Unassign deletes an assignment. It writes.
 func (t *Tenant) Unassign(a *Assignment, w When) {
+	before := t.licensedGroup(a.To)
 	t.removeIndex(a)
+	t.auditGroup(a.To, before, w)
 	t.spread([]*Assignment{a}, w)
 	t.noteLicenses(a.To)
 }
@@ -250,6 +256,7 @@ func (t *Tenant) AssignGroupLicense(group int32, change LicenseChange, w When) *
 // deletes all assignments, updates all existing ones, or creates one from the
 // given allotment.
 func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment, w When) {
+	before := t.licensedGroup(h)
 	var changed []*Assignment
 	for _, s := range change.Remove {
 		for _, a := range t.assignedOf(h, s) {
@@ -269,10 +276,12 @@ func (t *Tenant) changeLicenses(h Ref, change LicenseChange, pools []*Allotment,
 		}
 		changed = append(changed, mine...)
 	}
-	t.spread(changed, w)
-	if len(changed) > 0 {
-		t.noteLicenses(h)
+	if len(changed) == 0 {
+		return
 	}
+	t.auditGroup(h, before, w)
+	t.spread(changed, w)
+	t.noteLicenses(h)
 }
 
 // Reprocess retries failed licenses of a user or device, or of the members of
@@ -284,6 +293,7 @@ func (t *Tenant) Reprocess(h Ref, w When) {
 		if len(g.assigned) == 0 {
 			return // The group assigns no license.
 		}
+		t.audit(w.Now, Audit{Activity: GroupRecalculated, By: w.By, Group: t.target(h)})
 		people = slices.Collect(g.members.after(-1))
 		e := effect{since: w.Now, due: w.Now.Add(max(w.Delay, 1)), group: int(h.At)}
 		if w.Delay > 0 {
@@ -296,7 +306,11 @@ func (t *Tenant) Reprocess(h Ref, w When) {
 	for _, i := range people {
 		t.people[i].busy = false
 	}
-	if h.Kind != GroupKind || w.Delay <= 0 {
+	switch {
+	case h.Kind != GroupKind:
+		t.by = w.By
 		t.recompute(people, w.Now)
+	case w.Delay <= 0:
+		t.auditProcessing(h.At, w.Now, func() { t.recompute(people, w.Now) })
 	}
 }

@@ -96,7 +96,7 @@ func New(seed uint64, users int) *Tenant {
 			role++
 		}
 	}
-	t.journal.on, t.built, t.generated = true, true, true
+	t.journal.on, t.audits.on, t.built, t.generated = true, true, true, true
 	return t
 }
 

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -52,11 +53,32 @@ func (t *Tenant) CreateUser(properties map[string]any, w When) (int32, *Refusal)
 
 // WriteUser changes properties of a user, see CreateUser. A new usage location
 // takes effect when the user is processed next. It writes.
-func (t *Tenant) WriteUser(i int32, properties map[string]any) *Refusal {
+func (t *Tenant) WriteUser(i int32, properties map[string]any, w When) *Refusal {
+	var changed []ChangedText
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		if old := t.written(i, name); !reflect.DeepEqual(old, properties[name]) && name != "usageLocation" { // A new location leaves no trace.
+			changed = append(changed, ChangedText{name, old, properties[name]})
+		}
+	}
 	if r := t.writeUser(i, properties); r != nil {
 		return r
 	}
 	t.journal.add(Change{Of: Ref{User, i}, What: ProfileChanged})
+	if changed != nil {
+		t.audit(w.Now, Audit{Activity: UserUpdated, By: w.By, User: t.target(Ref{User, i}), Changed: changed})
+	}
+	return nil
+}
+
+// written returns the value of a writable property: a string, a boolean or nil.
+func (t *Tenant) written(i int32, name string) any {
+	p := &t.people[i]
+	if name == "accountEnabled" {
+		return !p.disabled
+	}
+	if text := p.Text(name); text != "" {
+		return text
+	}
 	return nil
 }
 
@@ -158,11 +180,13 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 	for _, g := range slices.Clone(p.memberOf) {
 		t.leaveGroup(t.groups[g], i)
 		t.journal.add(Change{Ref{GroupKind, g}, MemberRemoved, Ref{User, i}})
+		t.auditMember(MemberLeft, g, Ref{User, i}, w)
 	}
 	maps.DeleteFunc(t.joining, func(m membership, _ time.Time) bool { return m.person == i })
 	maps.DeleteFunc(t.leaving, func(m membership, _ time.Time) bool { return m.person == i })
 	p.gone = w.Now.Unix()
 	p.busy = false
+	t.by = w.By
 	t.recompute([]int32{i}, w.Now)
 	t.setAddresses(Ref{User, i}, nil)
 	delete(t.byID, p.id)
@@ -226,11 +250,12 @@ func (t *Tenant) Join(group int32, who Ref, w When) *Refusal {
 	if t.IsMember(g, who) {
 		return refuse(BadRequest, "members", "One or more added object references already exist for the following modified properties: 'members'.")
 	}
+	if who == (Ref{GroupKind, group}) {
+		return refuse(BadRequest, "members", "A group cannot be a member of itself.")
+	}
+	t.auditMember(MemberJoined, group, who, w)
 	switch who.Kind {
 	case GroupKind:
-		if who.At == group {
-			return refuse(BadRequest, "members", "A group cannot be a member of itself.")
-		}
 		g.groups = append(g.groups, who.At)
 		slices.Sort(g.groups)
 	case Principal:
@@ -255,6 +280,7 @@ func (t *Tenant) Leave(group int32, who Ref, w When) bool {
 	if !t.IsMember(g, who) {
 		return false
 	}
+	t.auditMember(MemberLeft, group, who, w)
 	switch who.Kind {
 	case GroupKind:
 		g.groups = slices.DeleteFunc(g.groups, func(at int32) bool { return at == who.At })

@@ -10,6 +10,7 @@ import (
 type When struct {
 	Now   time.Time
 	Delay time.Duration
+	By    *Actor // for the audit log
 }
 
 // membership is a user in a group.
@@ -36,21 +37,26 @@ const contention = time.Second
 // advanced, the group is in the state ProcessingInProgress.
 func (t *Tenant) spread(list []*Assignment, w When) {
 	var people []int32
+	group := int32(-1) // whose licenses reach its members now
 	for _, a := range list {
 		if a.To.Kind != GroupKind {
 			a.spread()
 			i := t.person(a.To)
 			people = append(people, i)
-			t.touched[i] = w.Now
+			t.touched[i], t.by = w.Now, w.By
 			continue
 		}
 		e := effect{since: w.Now, due: w.Now.Add(max(w.Delay, 1)), group: int(a.To.At), assignments: []*Assignment{a}}
 		if w.Delay <= 0 {
 			a.spread()
 			people = slices.AppendSeq(people, t.groups[a.To.At].members.after(-1))
-			e.assignments = nil
+			e.assignments, group = nil, a.To.At
 		}
 		t.postpone(e)
+	}
+	if group >= 0 {
+		t.auditProcessing(group, w.Now, func() { t.recompute(people, w.Now) })
+		return
 	}
 	t.recompute(people, w.Now)
 }
@@ -97,6 +103,10 @@ func (t *Tenant) Advance(now time.Time) {
 		}
 		if e.group >= 0 && e.due.Sub(e.since) > contention {
 			t.contend(people, e.due)
+		}
+		if len(e.assignments) > 0 {
+			t.auditProcessing(int32(e.group), e.due, func() { t.recompute(people, e.due) })
+			continue
 		}
 		t.recompute(people, e.due)
 	}

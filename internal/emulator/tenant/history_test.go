@@ -45,7 +45,7 @@ func randomChange(r *rand.Rand, people int) change {
 
 // apply applies a change at a time. A refused change has no effect.
 func (c change) apply(t *Tenant, now time.Time) {
-	w := When{now, c.delay}
+	w := When{Now: now, Delay: c.delay}
 	var groups []int32
 	for g := range t.Groups(-1) {
 		groups = append(groups, g)
@@ -95,9 +95,9 @@ func (c change) apply(t *Tenant, now time.Time) {
 		t.Leave(group, Ref{User, c.person}, w)
 	case 11:
 		if present {
-			_ = t.WriteUser(c.person, map[string]any{"usageLocation": orNil(c.text)})
+			_ = t.WriteUser(c.person, map[string]any{"usageLocation": orNil(c.text)}, w)
 			if c.units%2 == 0 {
-				_ = t.WriteUser(c.person, map[string]any{"mail": t.people[(c.person+1)%int32(len(t.people)-deviceCount)].name})
+				_ = t.WriteUser(c.person, map[string]any{"mail": t.people[(c.person+1)%int32(len(t.people)-deviceCount)].name}, w)
 			}
 		}
 	case 12:
@@ -133,7 +133,7 @@ func (c change) apply(t *Tenant, now time.Time) {
 		}
 	case 19:
 		if present {
-			_ = t.WriteUser(c.person, map[string]any{"userPrincipalName": fmt.Sprintf("renamed%d@%s", c.units, MainDomain)})
+			_ = t.WriteUser(c.person, map[string]any{"userPrincipalName": fmt.Sprintf("renamed%d@%s", c.units, MainDomain)}, w)
 		}
 	case 20:
 		who := Ref{DeviceKind, c.group % int32(len(t.devices))}

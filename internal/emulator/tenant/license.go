@@ -205,7 +205,10 @@ func (t *Tenant) Usable(i int32) []Sku {
 // AssignedProducts returns the products of which a user has a unit, in catalog order, with
 // the plans that every row disables.
 func (t *Tenant) AssignedProducts(i int32) []Licensed {
-	rows := t.people[i].rows
+	return t.licensed(t.people[i].rows)
+}
+
+func (t *Tenant) licensed(rows []row) []Licensed {
 	var list []Licensed
 	for _, s := range skusWhere(rows, State.hasUnit) {
 		l := Licensed{s, t.products[s].all}

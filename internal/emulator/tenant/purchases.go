@@ -26,6 +26,7 @@ func (t *Tenant) Live(now time.Time) {
 	}
 	if t.generated && !t.live {
 		t.moveTimes(int64(days) * 24 * 60 * 60)
+		t.makeHistory(now)
 	}
 	t.undated, t.live = nil, true
 	t.schedule()

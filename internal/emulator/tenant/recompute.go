@@ -13,6 +13,7 @@ func (t *Tenant) recompute(people []int32, now time.Time) {
 	for _, i := range people {
 		t.recomputeUser(i, now)
 	}
+	t.by = nil // It is not the cause of what the queues do.
 	for at := 0; at < len(t.allotments); at++ {
 		a := t.allotments[at]
 		if !a.works() || a.Free() == 0 {
@@ -179,6 +180,7 @@ func (t *Tenant) commit(i int32, rows []row, now time.Time) {
 	if t.journal.on {
 		if !slices.EqualFunc(rowsWithUnit(before), rowsWithUnit(rows), func(a, b row) bool { return a.sku == b.sku && a.off == b.off }) {
 			t.journal.add(Change{Of: Ref{User, i}, What: LicensesChanged})
+			t.auditUser(i, before, now)
 		}
 	}
 }

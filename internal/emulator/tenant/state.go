@@ -223,7 +223,9 @@ func (t *Tenant) Copy() (*Tenant, error) {
 	c.schedule()
 	c.journal = t.journal
 	c.journal.changes = slices.Clone(t.journal.changes)
-	c.journal.on = false // The original numbers later changes.
+	c.audits = t.audits
+	c.audits.list = slices.Clone(t.audits.list)
+	c.journal.on, c.audits.on = false, false // The original numbers later changes.
 	return c, nil
 }
 
@@ -533,7 +535,7 @@ func (l *loader) load() (*Tenant, error) {
 	if err := l.licenses(); err != nil {
 		return nil, err
 	}
-	t.journal.on, t.built = true, true
+	t.journal.on, t.audits.on, t.built = true, true, true
 	return t, nil
 }
 

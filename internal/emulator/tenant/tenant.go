@@ -59,6 +59,8 @@ type Tenant struct {
 	made          int                // number of objects created by writes, used for their IDs
 	places        []string           // usage locations, by number
 	journal       journal
+	audits        audits
+	by            *Actor       // cause of the change of licenses that recompute makes; nil: group-based licensing
 	undated       []*Allotment // allotments whose subscriptions have no explicit dates yet
 	live          bool         // subscriptions change as time passes
 	generated     bool         // by New, not loaded

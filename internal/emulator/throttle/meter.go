@@ -19,6 +19,7 @@ type Demand struct {
 	Units  int         // cost in resource units
 	Writes bool        // changes the tenant
 	Cloud  bool        // a request to cloudLicensing
+	Audits bool        // a request to the audit log
 }
 
 // Admit charges a call to all limits that apply to it. The call is admitted if
@@ -31,6 +32,9 @@ func (m *Meter) Admit(d Demand, t settings.Throttling, people int) Verdict {
 	}
 	if d.Cloud {
 		cost[cloudPerPair] = 1
+	}
+	if d.Audits {
+		cost[auditsPerPair] = 1
 	}
 	return m.admit(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
 }

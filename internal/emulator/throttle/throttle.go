@@ -21,6 +21,7 @@ const (
 	writesPerApp
 	requestsPerApp
 	cloudPerPair
+	auditsPerPair
 	limitCount
 )
 
@@ -37,6 +38,7 @@ var limits = [limitCount]struct {
 	writesPerApp:    {5 * time.Minute, "Application", "Write", "WriteLimitExceeded"},
 	requestsPerApp:  {10 * time.Second, "Application", "ReadWrite", "RequestLimitExceeded"},
 	cloudPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "RequestLimitExceeded"},
+	auditsPerPair:   {10 * time.Second, "Tenant_Application", "Read", "RequestLimitExceeded"},
 }
 
 // amounts contains one number per limit: its size, or the cost of a call.
@@ -54,7 +56,7 @@ func sizesOf(t settings.Throttling, people int) amounts {
 	return amounts{
 		unitsPerPair: or(t.ResourceUnits, units), writesPerPair: or(t.Writes, 3_000), writesPerTenant: or(t.TenantWrites, 18_000),
 		unitsPerApp: or(t.AppResourceUnits, 150_000), writesPerApp: or(t.AppWrites, 35_000), requestsPerApp: or(t.AppRequests, 130_000),
-		cloudPerPair: max(t.CloudLicensing, 0),
+		cloudPerPair: max(t.CloudLicensing, 0), auditsPerPair: or(t.Audits, 5),
 	}
 }
 
