@@ -121,6 +121,10 @@ func sampled(t *testing.T) []contract.Exchange {
 	})
 	id, group := x.userID(user), x.groupID(x.groupNamed("e5"))
 	rights := "/beta/users/" + id + "/cloudLicensing/usageRights"
+	led := x.userID(x.userWhere(func(i int32) bool {
+		_, ok := x.current().Manager(i)
+		return ok && !x.current().User(i).Synced().IsZero() && !x.current().User(i).Hired().IsZero()
+	}))
 	right := rights + "/" + x.current().RightID(x.current().Rights(tenant.Ref{At: user})[0])
 	upset := x.errorWhere(func(e tenant.AssignmentError) bool { _, ok := x.current().RightOf(e); return ok })
 	wrong := "/beta/admin/cloudLicensing/assignmentErrors/" + x.current().ErrorID(upset)
@@ -138,6 +142,10 @@ func sampled(t *testing.T) []contract.Exchange {
 		x.get("/beta/devices/" + x.deviceID(0) + "/cloudLicensing/usageRights"),
 		x.get("/v1.0/users?$count=true"), x.get("/v1.0/users/$count"), x.get("/beta/groups/$count"), x.get("/v1.0/groups/" + group + "/members/$count"), x.get("/v1.0/users/" + id),
 		x.get("/v1.0/users/" + id + "?$select=id,usageLocation,userType,accountEnabled,createdDateTime,proxyAddresses,assignedLicenses,licenseAssignmentStates,assignedPlans"),
+		x.get("/v1.0/users/" + led + "?$select=id,employeeId,employeeHireDate,employeeOrgData,onPremisesSyncEnabled,onPremisesProvisioningErrors,provisionedPlans&$expand=manager($levels=2;$select=id,displayName)"),
+		x.get("/v1.0/users/" + x.userID(x.userWhere(func(i int32) bool { return len(x.current().ServiceErrors(i)) > 0 })) + "?$select=serviceProvisioningErrors"),
+		x.get("/v1.0/users/" + led + "/manager"), x.get("/v1.0/users/" + x.PersonInRole("License Administrator") + "/memberOf"), x.get("/v1.0/users/" + id + "/memberOf/microsoft.graph.group?$count=true"),
+		x.get("/v1.0/groups/" + group + "/owners"), x.get("/v1.0/groups/" + x.groupID(x.groupNamed("payroll")) + "?$expand=owners($select=id)"),
 		x.get("/v1.0/users/" + id + "/licenseDetails"), x.get("/v1.0/subscribedSkus"),
 		x.get("/v1.0/groups?$expand=members"), x.get("/v1.0/groups/" + group + "?$select=id,assignedLicenses,licenseProcessingState,createdDateTime"),
 		x.get("/v1.0/groups/" + group + "/members"), x.get("/v1.0/groups/" + x.groupID(x.groupNamed("stores")) + "/membersWithLicenseErrors"),
@@ -168,8 +176,12 @@ var can = map[string][]string{
 		"accountId", "accountName", "appliesTo", "capabilityStatus", "consumedUnits", "prepaidUnits", "enabled", "warning", "suspended", "lockedOut", "servicePlanId", "servicePlanName", "provisioningStatus",
 		"subscriptionIds", "externalServiceIdentifier", "assignedDateTime", "service", "lastUpdatedDateTime", "licenseAssignmentStates", "disabledPlans of state", "state of state", "city", "companyName", "deviceId",
 		"target", "tenant_region_scope", "body",
+		"isAssignableToRole", "membershipRule", "membershipRuleProcessingState", "onPremisesLastSyncDateTime", "onPremisesProvisioningErrors", "onPremisesSyncEnabled",
+		"roleTemplateId", "serviceProvisioningErrors", "errorDetail", "isResolved", "serviceInstance", "appId", "servicePrincipalType",
+		"employeeHireDate", "employeeId", "employeeOrgData", "costCenter", "division", "state of user",
 	},
 	"be missing": {
+		"manager",
 		"externalServiceIdentifier", "@odata.nextLink", "assignments@odata.nextLink", "waitingMembers@odata.nextLink", "details", "propertyName", "code of inner", "target", "members@delta", "issuer of key",
 		"device_authorization_endpoint", "end_session_endpoint", "code_challenge_methods_supported", "http_logout_supported", "error_uri",
 	},

@@ -172,7 +172,7 @@ func TestGroupsChange(t *testing.T) {
 func TestRefusedDirectoryWrites(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{})
-	user, group := c.userID(0), c.groupID(0)
+	user, group := c.userID(0), c.of("guests")
 	c.newUser("taken")
 	person := func(more ...any) []any {
 		return append([]any{"displayName", "A", "mailNickname", "a", "userPrincipalName", "a@" + tenant.MainDomain, "accountEnabled", true, "passwordProfile", row{"password": "x"}}, more...)

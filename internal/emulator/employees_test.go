@@ -205,6 +205,9 @@ func TestProvisioning(t *testing.T) {
 		if conflict(u) != unique || unique && str(rows(u, "onPremisesProvisioningErrors")[0], "value") != "SMTP:"+str(u, "userPrincipalName") {
 			t.Errorf("conflicts of %v: %v", u["licenseAssignmentStates"], u["onPremisesProvisioningErrors"])
 		}
+		if status(u) != failing(u, false) {
+			t.Errorf("errors %v, plans %v", u["serviceProvisioningErrors"], u["provisionedPlans"])
+		}
 		if len(rows(u, "provisionedPlans")) < len(rows(u, "assignedPlans")) {
 			t.Errorf("%d provisioned plans of %d", len(rows(u, "provisionedPlans")), len(rows(u, "assignedPlans")))
 		}

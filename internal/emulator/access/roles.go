@@ -21,16 +21,16 @@ type Role struct {
 // "Microsoft Entra built-in roles". Guarded is derived from "Who can perform
 // sensitive actions".
 var Roles = []Role{
-	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", everything, managesAll},
-	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicenses, managesAll},
+	{"Global Administrator", "62e90394-69f5-4237-9190-012177145e10", everything, ManagesAll},
+	{"License Administrator", "4d6ac14f-3453-41d0-bef9-a3e0c569773a", changesLicenses, ManagesAll},
 	{"User Administrator", "fe930be7-5e62-47db-91af-98c3a49a38b1", changesLicenses | writesDirectory | DeletesUsers | DeletesGroups, DeletesUsers},
-	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", changesLicenses | writesDirectory, managesAll},
+	{"Directory Writers", "9360feb5-f418-4baa-8175-e2a00bac4301", changesLicenses | writesDirectory, ManagesAll},
 	{"Directory Readers", "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", readsAll, 0},
-	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsAll | ReadsLeaves | ReadsReports, managesAll},
+	{"Global Reader", "f2ef992c-3afb-46b9-b7cf-a126ee74c451", readsAll | ReadsLeaves | ReadsReports, ManagesAll},
 	{"Helpdesk Administrator", "729827e3-9c14-49f7-bb1b-9608f156bbb8", ReadsDirectory | ReadsLicenses, DeletesUsers},
-	{"Groups Administrator", "fdd7a751-b60b-444a-984c-02652fe8fa1c", ReadsDirectory | LicensesGroups | WritesGroups | WritesMembers | DeletesGroups, managesAll},
-	{"Identity Governance Administrator", "45d8d3c5-c802-45c6-b32a-1d70b5e1e86e", ReadsDirectory | WritesMembers, managesAll},
-	{"Guest Inviter", "95e79109-95c0-4d8e-aee3-d01accf2d47b", ReadsDirectory | ReadsDetails, managesAll},
+	{"Groups Administrator", "fdd7a751-b60b-444a-984c-02652fe8fa1c", ReadsDirectory | LicensesGroups | WritesGroups | WritesMembers | DeletesGroups, ManagesAll},
+	{"Identity Governance Administrator", "45d8d3c5-c802-45c6-b32a-1d70b5e1e86e", ReadsDirectory | WritesMembers, ManagesAll},
+	{"Guest Inviter", "95e79109-95c0-4d8e-aee3-d01accf2d47b", ReadsDirectory | ReadsDetails, ManagesAll},
 }
 
 // wids contains one of the first two for a user, the third for an application.
@@ -64,14 +64,14 @@ const (
 	DeletesUsers
 	DeletesGroups
 	ReadsReports // audit log and usage reports
-	managesAll   // and of users with roles
+	ManagesAll   // and of users with roles
 	ReadsLeaves  // when employees leave
 
 	ReadsOneself    Clearance = 0
 	readsAll                  = ReadsDirectory | ReadsLicenses | ReadsDetails
 	changesLicenses           = readsAll | LicensesUsers | LicensesGroups | AssignsLicenses | SetsLocations
 	writesDirectory           = WritesUsers | WritesGroups | WritesMembers
-	everything                = changesLicenses | writesDirectory | DeletesUsers | DeletesGroups | managesAll | ReadsLeaves | ReadsReports
+	everything                = changesLicenses | writesDirectory | DeletesUsers | DeletesGroups | ManagesAll | ReadsLeaves | ReadsReports
 )
 
 // Has reports whether c contains all bits of some.

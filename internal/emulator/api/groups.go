@@ -31,12 +31,7 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	"createdDateTime": {get: func(_ *call, g *tenant.Group) any { return timestamp(g.Created) }, onDefault: true},
 	"description":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.About }), onDefault: true},
 	"displayName":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.Name }), onDefault: true, basic: true},
-	"groupTypes": {get: func(_ *call, g *tenant.Group) any {
-		if g.Unified {
-			return []string{"Unified"}
-		}
-		return []string{}
-	}, onDefault: true, basic: true},
+	"groupTypes":      {get: func(_ *call, g *tenant.Group) any { return groupTypesOf(g) }, onDefault: true, basic: true},
 	"mail": {get: func(_ *call, g *tenant.Group) any {
 		if g.Unified {
 			return g.Nickname + "@" + tenant.MainDomain
@@ -48,6 +43,21 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 	"securityEnabled": {get: func(_ *call, g *tenant.Group) any { return g.SecurityEnabled() }, onDefault: true, basic: true},
 	"visibility":      {get: always[*tenant.Group](nil), onDefault: true},
 
+	"isAssignableToRole": {get: func(_ *call, g *tenant.Group) any { return trueOrNull(g.Roles) }, onDefault: true},
+	"membershipRule":     {get: textOf(func(_ *call, g *tenant.Group) string { return g.Rule }), onDefault: true},
+	"membershipRuleProcessingState": {get: textOf(func(_ *call, g *tenant.Group) string {
+		switch {
+		case g.Paused:
+			return "Paused"
+		case g.Dynamic():
+			return "On"
+		}
+		return ""
+	}), onDefault: true},
+	"onPremisesLastSyncDateTime":   {get: func(_ *call, g *tenant.Group) any { return timeOrNull(g.Synced()) }, onDefault: true},
+	"onPremisesProvisioningErrors": {get: always[*tenant.Group]([]object{}), onDefault: true},
+	"onPremisesSyncEnabled":        {get: func(_ *call, g *tenant.Group) any { return trueOrNull(!g.Synced().IsZero()) }, onDefault: true},
+
 	"assignedLicenses": {get: func(c *call, g *tenant.Group) any { return c.assignedLicenses(g.Licensed()) }, license: true},
 	"licenseProcessingState": {get: func(c *call, g *tenant.Group) any {
 		if state := c.tenant.ProcessingState(g, c.Date); state != "" {
@@ -56,6 +66,25 @@ var groupType = entityType[*tenant.Group]{name: "microsoft.graph.group", other: 
 		return nil
 	}, license: true},
 }}
+
+func groupTypesOf(g *tenant.Group) []string {
+	list := []string{}
+	if g.Unified {
+		list = append(list, "Unified")
+	}
+	if g.Dynamic() {
+		list = append(list, "DynamicMembership")
+	}
+	return list
+}
+
+// trueOrNull returns a boolean that the directory sets only to true.
+func trueOrNull(yes bool) any {
+	if yes {
+		return true
+	}
+	return nil
+}
 
 // assignedLicenses renders products with their disabled plans.
 func (c *call) assignedLicenses(licensed []tenant.Licensed) []object {
@@ -85,6 +114,15 @@ var groupFilter = rules{resource: "Group", or: true, other: otherGroupProperties
 	"groupTypes":                  {kind: odata.String, ops: "any:eq any:in"},
 	"assignedLicenses/skuId":      {kind: odata.GUID, ops: "any:eq"},
 	"assignedLicenses/$count":     {kind: odata.Int, advanced: "eq ne"},
+
+	"isAssignableToRole":                                {kind: odata.Bool, ops: "eq in", advanced: "ne"},
+	"membershipRule":                                    {kind: odata.String, ops: textOps, advanced: "ne"},
+	"membershipRuleProcessingState":                     {kind: odata.String, ops: "eq in", advanced: "ne"},
+	"onPremisesLastSyncDateTime":                        {kind: odata.DateTimeOffset, ops: "ge le"},
+	"onPremisesProvisioningErrors/$count":               {kind: odata.Int, advanced: "eq ne"},
+	"onPremisesProvisioningErrors/category":             {kind: odata.String, ops: "any:eq any:in"},
+	"onPremisesProvisioningErrors/propertyCausingError": {kind: odata.String, ops: "any:eq any:in"},
+	"onPremisesSyncEnabled":                             {kind: odata.Bool, ops: "eq in", advanced: "ne" + nullOps},
 }}
 
 // groupRules returns the list rules of groups. The table allows ge and le of
@@ -108,6 +146,10 @@ func (c *call) groupSource() source[int32] {
 				return func(i int32) value { return truth(t.Group(i).FailingCount() > 0) }
 			case "assignedLicenses/$count":
 				return func(i int32) value { return value{n: int64(len(c.assignedLicenses(t.Group(i).Licensed())))} }
+			case "onPremisesProvisioningErrors/$count":
+				return func(int32) value { return value{} }
+			case "onPremisesLastSyncDateTime":
+				return func(i int32) value { return timeValue(t.Group(i).Synced()) }
 			case "createdDateTime":
 				return func(i int32) value { return value{n: t.Group(i).Created.Truncate(time.Second).UnixNano()} }
 			}
@@ -123,10 +165,13 @@ func (c *call) groupSource() source[int32] {
 			}
 		},
 		each: func(path string) collection[int32] {
-			if path == "groupTypes" {
+			switch path {
+			case "groupTypes":
 				return collection[int32]{[]string{""}, func(i int32, fits func(element) bool) bool {
-					return t.Group(i).Unified && fits(element{"Unified"})
+					return slices.ContainsFunc(groupTypesOf(t.Group(i)), func(name string) bool { return fits(element{name}) })
 				}}
+			case "onPremisesProvisioningErrors": // None has one.
+				return collection[int32]{[]string{"/category", "/propertyCausingError"}, func(int32, func(element) bool) bool { return false }}
 			}
 			return collection[int32]{[]string{"/skuId"}, func(i int32, fits func(element) bool) bool {
 				return slices.ContainsFunc(t.Group(i).Licensed(), func(l tenant.Licensed) bool {
@@ -145,8 +190,8 @@ func (e *Endpoints) pathGroup(c *call) (int32, *wire.Problem) { return c.pathObj
 // is no link to the rest.
 const maxExpanded = 20
 
-// checkGroupOptions rejects unsupported options of groups. The only expandable
-// relation supports neither nested options nor advanced queries.
+// checkGroupOptions rejects unsupported options of groups. One relation can be
+// expanded, not in advanced queries. A sample has a nested $select for owners.
 func checkGroupOptions(c *call, q *query) *wire.Problem {
 	if p := c.cloudSelected(q); p != nil {
 		return p
@@ -158,13 +203,22 @@ func checkGroupOptions(c *call, q *query) *wire.Problem {
 		return p
 	}
 	for _, x := range q.expand {
+		rest := x
+		if x.Path == "owners" {
+			rest.Select = nil
+			if p := checkObjects(x.Select); p != nil {
+				return p
+			}
+		}
 		switch {
 		case slices.Contains(ofGroups, x.Path):
 			return notImplemented("$expand=" + x.Path)
-		case x.Path != "members":
+		case x.Path != "members" && x.Path != "owners":
 			return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, groupType.name)
-		case !x.Plain():
-			return directory.expanding("Options inside $expand=members are not supported.")
+		case len(q.expand) > 1:
+			return directory.expanding("Only one relation can be expanded.")
+		case !rest.Plain():
+			return directory.expanding("Options inside $expand=%s are not supported.", x.Path)
 		case q.count || q.search != nil:
 			return unsupported("$expand is not supported in advanced queries.")
 		}
@@ -177,15 +231,19 @@ func (e *Endpoints) renderGroup(c *call, q *query, g *tenant.Group) object {
 	if c.basic {
 		groupType.conceal(o)
 	}
-	if len(q.expand) > 0 {
+	for _, x := range q.expand {
+		related := c.tenant.Members(g, -1)
+		if x.Path == "owners" {
+			related = listed(g.Owners()).after(-1)
+		}
 		list := []object{}
-		for _, m := range c.tenant.Members(g, -1) {
+		for _, m := range related {
 			if len(list) == maxExpanded {
 				break
 			}
-			list = append(list, c.renderMember(m, nil))
+			list = append(list, c.renderMember(m, x.Select))
 		}
-		o["members"] = list
+		o[x.Path] = list
 	}
 	return o
 }
@@ -215,6 +273,17 @@ func (e *Endpoints) listGroups(c *call) (any, *wire.Problem) {
 	if p := checkGroupOptions(c, q); p != nil {
 		return nil, p
 	}
+	groups := c.sortedGroups(q)
+	if q.nothing {
+		groups = listed[int32](nil)
+	}
+	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
+		return e.renderGroup(c, q, c.tenant.Group(i))
+	}), nil
+}
+
+// sortedGroups lists the groups that satisfy the query in its order.
+func (c *call) sortedGroups(q *query) listing[int32] {
 	t := c.tenant
 	groups := c.groups(q)
 	if len(q.orderBy) > 0 {
@@ -228,12 +297,7 @@ func (e *Endpoints) listGroups(c *call) (any, *wire.Problem) {
 		}
 		groups = sortedBy(all, nil, by, q.orderBy[0].Descending)
 	}
-	if q.nothing {
-		groups = listed[int32](nil)
-	}
-	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
-		return e.renderGroup(c, q, t.Group(i))
-	}), nil
+	return groups
 }
 
 func (e *Endpoints) countGroups(c *call) (any, *wire.Problem) {

@@ -77,7 +77,7 @@ func (e *Endpoints) readGroup(c *call, create bool) (*groupChange, *wire.Problem
 			g.members, p = e.boundMembers(c, raw)
 		default:
 			_, known := groupType.props[name]
-			return nil, unwritable(name, groupType.name, takenOfGroups, otherGroupProperties, ofGroups, known)
+			return nil, unwritable(name, groupType.name, takenOfGroups, otherGroupProperties, with(ofGroups, []string{"owners"}), known)
 		}
 		if p != nil {
 			return nil, p
@@ -194,6 +194,21 @@ func (c *call) mayBeMembers(list []tenant.Ref, unified bool) *wire.Problem {
 	return nil
 }
 
+// mayChange rejects changes of a group that is synchronized, and of the members
+// of a dynamic group or of one that is assignable to roles, see "Add members".
+func (c *call) mayChange(g *tenant.Group, members bool) *wire.Problem {
+	person := c.who.user != ""
+	switch {
+	case !g.Synced().IsZero():
+		return badRequest("Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.")
+	case members && g.Dynamic():
+		return badRequest("The members of a group with a membership rule cannot be changed.")
+	case members && g.Roles && (!c.who.has([]string{"RoleManagement.ReadWrite.Directory"}) || person && !c.who.clearance.Has(access.ManagesAll)):
+		return wire.Usual(http.StatusForbidden)
+	}
+	return nil
+}
+
 // createGroup creates a group, see "Create group".
 func (e *Endpoints) createGroup(c *call) (any, *wire.Problem) {
 	g, p := e.readGroup(c, true)
@@ -232,6 +247,9 @@ func (e *Endpoints) updateGroup(c *call) (any, *wire.Problem) {
 	if limited && !members {
 		return nil, wire.Usual(http.StatusForbidden)
 	}
+	if p := c.mayChange(c.tenant.Group(i), len(g.members) > 0); p != nil {
+		return nil, p
+	}
 	if p := c.freeNickname(g, i, c.tenant.Group(i).Unified); p != nil {
 		return nil, p
 	}
@@ -258,6 +276,9 @@ func (e *Endpoints) deleteGroup(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
+	if p := c.mayChange(c.tenant.Group(i), false); p != nil {
+		return nil, p
+	}
 	if refused := c.tenant.DeleteGroup(i); refused != nil {
 		return nil, directoryRefusal(refused)
 	}
@@ -268,6 +289,9 @@ func (e *Endpoints) deleteGroup(c *call) (any, *wire.Problem) {
 func (e *Endpoints) addMember(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
+		return nil, p
+	}
+	if p := c.mayChange(c.tenant.Group(i), true); p != nil {
 		return nil, p
 	}
 	body, p := c.members([]string{"@odata.id"})
@@ -291,6 +315,9 @@ func (e *Endpoints) addMember(c *call) (any, *wire.Problem) {
 func (e *Endpoints) removeMember(c *call) (any, *wire.Problem) {
 	i, p := e.pathGroup(c)
 	if p != nil {
+		return nil, p
+	}
+	if p := c.mayChange(c.tenant.Group(i), true); p != nil {
 		return nil, p
 	}
 	id, ok := tenant.ParseGUID(c.params[1])

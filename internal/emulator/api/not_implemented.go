@@ -40,7 +40,7 @@ func unwritable(name, of string, taken, other, relations []string, known bool) *
 var (
 	takenOfUsers = []string{"businessPhones", "employeeHireDate", "employeeId", "employeeLeaveDateTime", "employeeOrgData", "employeeType",
 		"onPremisesExtensionAttributes", "serviceProvisioningErrors", "state"}
-	takenOfGroups = []string{"classification", "visibility"}
+	takenOfGroups = []string{"classification", "isAssignableToRole", "membershipRule", "membershipRuleProcessingState", "visibility"}
 )
 
 // notHere is the error for a filter by a property that the emulator does not
@@ -62,11 +62,10 @@ var (
 		skills streetAddress`)
 	otherGroupProperties = strings.Fields(`
 		accessType allowExternalSenders assignedLabels autoSubscribeNewMembers expirationDateTime hideFromAddressLists hideFromOutlookClients
-		infoCatalogs isArchived isAssignableToRole isFavorite isManagementRestricted isSubscribedByMail membershipRule
-		membershipRuleProcessingState onPremisesDomainName onPremisesLastSyncDateTime onPremisesNetBiosName onPremisesProvisioningErrors
-		onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled preferredDataLocation preferredLanguage proxyAddresses
-		renewedDateTime resourceBehaviorOptions resourceProvisioningOptions securityIdentifier serviceProvisioningErrors theme uniqueName
-		unseenConversationsCount unseenCount unseenMessagesCount writebackConfiguration`)
+		infoCatalogs isArchived isFavorite isManagementRestricted isSubscribedByMail onPremisesDomainName onPremisesNetBiosName
+		onPremisesSamAccountName onPremisesSecurityIdentifier preferredDataLocation preferredLanguage proxyAddresses renewedDateTime
+		resourceBehaviorOptions resourceProvisioningOptions securityIdentifier serviceProvisioningErrors theme uniqueName unseenConversationsCount
+		unseenCount unseenMessagesCount writebackConfiguration`)
 	otherDeviceProperties = strings.Fields(`
 		alternativeSecurityIds approximateLastSignInDateTime complianceExpirationDateTime deviceCategory deviceMetadata deviceOwnership
 		deviceVersion enrollmentProfileName enrollmentType extensionAttributes hostnames isCompliant isManaged isManagementRestricted isRooted
@@ -79,17 +78,17 @@ var (
 	ofDirectoryObjects = strings.Fields(`
 		appRoleAssignments checkMemberGroups checkMemberObjects extensions getMemberGroups getMemberObjects memberOf onPremisesSyncBehavior
 		permissionGrants restore retryServiceProvisioning transitiveMemberOf`)
-	ofUsers = slices.Concat(ofDirectoryObjects, strings.Fields(`
+	ofUsers = slices.Concat(without(ofDirectoryObjects, []string{"memberOf"}), strings.Fields(`
 		activities agreementAcceptances analytics approvals authentication calendar calendarGroups calendarView calendars changePassword chats
 		cloudClipboard cloudPCs contactFolders contacts createdObjects dataSecurityAndGovernance deviceManagementTroubleshootingEvents
 		devices directReports drive drives employeeExperience events exportPersonalData findMeetingTimes followedSites getMailTips
 		inferenceClassification informationProtection insights invitedBy joinedGroups joinedTeams mailFolders managedAppRegistrations
-		managedDevices manager messages notifications oauth2PermissionGrants onenote onlineMeetings outlook ownedDevices ownedObjects
+		managedDevices messages notifications oauth2PermissionGrants onenote onlineMeetings outlook ownedDevices ownedObjects
 		pendingAccessReviewInstances people photo photos planner presence profile registeredDevices revokeSignInSessions scopedRoleMemberOf
 		security sendMail settings solutions sponsors teamwork todo transitiveReports translateExchangeIds usageRights virtualEvents`))
 	ofGroups = slices.Concat(ofDirectoryObjects, strings.Fields(`
 		acceptedSenders addFavorite calendar calendarView checkGrantedPermissionsForApp conversations createdOnBehalfOf drive
-		drives endpoints events groupLifecyclePolicies onenote owners photo photos planner rejectedSenders removeFavorite renew
+		drives endpoints events groupLifecyclePolicies onenote photo photos planner rejectedSenders removeFavorite renew
 		resetUnseenCount settings sites subscribeByMail team threads transitiveMembers unsubscribeByMail validateProperties`))
 )
 
@@ -184,6 +183,8 @@ func elsewhere(segments []string) string {
 		return strings.Join(segments, "/")
 	case slices.Contains(more, name), slices.Contains(props, name):
 		return name
+	case len(segments) > part+1 && (root == "groups" && name == "owners" || root != "groups" && (name == managerRelation || name == "memberOf")):
+		return strings.Join(segments[part:], "/")
 	case root == "directoryObjects" && len(segments) == 2 && at(1) != "getByIds":
 		return "directoryObjects/{id}"
 	case root == "groups" && name == "members" && len(segments) >= 4 && strings.HasPrefix(at(3), "microsoft.graph."),
@@ -199,7 +200,7 @@ func elsewhere(segments []string) string {
 func Missing() []string {
 	return []string{
 		"Other workloads: mail, files, teams, devices management and so on. What is not listed above under " + strings.Join(otherRoots, ", ") + ".",
-		"Of directory objects: memberOf, transitiveMembers, owners, managers, photos, directory roles as objects, deleted items and their restoration, open and schema extensions, $ref except of members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
+		"Of directory objects: memberOf of groups and other objects than users, transitiveMembers, transitiveMemberOf, writes of owners and managers, photos, directory roles by their own paths, deleted items and their restoration, open and schema extensions, $ref except of members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
 		"Of cloudLicensing, paths that are only in Microsoft's list of permissions: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
 		"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
 		strings.Join(otherCalls, ", ") + ".",
@@ -209,7 +210,7 @@ func Missing() []string {
 		"Properties of groups: " + strings.Join(otherGroupProperties, ", ") + ".",
 		"Change notifications (subscriptions). Only delta queries of users and groups return changes.",
 		"$metadata, /$value, and $skip, $format and $compute, which the implemented endpoints do not document either.",
-		"Dynamic groups, nested groups that license (only direct members are licensed, as in the service), and administrative units.",
+		"The evaluation of membership rules (the members of a dynamic group stay the same), nested groups that license (only direct members are licensed, as in the service), and administrative units.",
 		"Multi-factor sign-in, consent pages and conditional access, except as a refusal on request (variant onBehalfOf).",
 		"Several tenants in one process: start one process for each.",
 	}

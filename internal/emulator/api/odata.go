@@ -102,7 +102,7 @@ func (rs relations) check(c *call, q *query) *wire.Problem {
 		if !ok {
 			return licensing.expanding("The relation '%s' cannot be expanded.", x.Path)
 		}
-		if x.Expand != nil || x.OrderBy != nil || x.Top != nil || x.Skip != nil || x.Count != nil {
+		if x.Expand != nil || x.OrderBy != nil || x.Top != nil || x.Skip != nil || x.Count != nil || x.Levels != 0 {
 			return licensing.expanding("Only $select and $filter are supported inside $expand=%s.", x.Path)
 		}
 		if p := r.check(c, x.Select); p != nil {

@@ -64,6 +64,7 @@ var (
 	readGroups      = with([]string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
 	basicGroups     = []string{"Group.ReadBasic.All"}
 	readMembers     = with([]string{"GroupMember.Read.All", "GroupMember.ReadBasic.All", "GroupMember.ReadWrite.All", "Group.ReadBasic.All", "Group.Read.All", "Group.ReadWrite.All"}, readDirectory)
+	readOwners      = with([]string{"GroupMember.Read.All", "Group.Read.All", "GroupMember.ReadWrite.All", "Group.ReadWrite.All"}, readDirectory)
 	readDeviceRight = []string{"CloudLicensing-UsageRights.Read.All"}
 	readDeviceQueue = []string{"Device-CloudLicensing.Read.All"}
 	readDevices     = with([]string{"Device.Read.All"}, readDirectory)

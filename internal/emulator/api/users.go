@@ -404,15 +404,10 @@ func (e *Endpoints) pathUser(c *call) (int32, *wire.Problem) {
 	return i, nil
 }
 
-// checkUserOptions rejects unsupported options of users. No relation of users
-// is expandable here.
+// checkUserOptions rejects unsupported options of users.
 func checkUserOptions(c *call, q *query) *wire.Problem {
-	if len(q.expand) > 0 {
-		x := q.expand[0]
-		if slices.Contains(ofUsers, x.Path) {
-			return notImplemented("$expand=" + x.Path)
-		}
-		return directory.expanding("Parsing OData Select and Expand failed: Could not expand '%s' of type '%s'.", x.Path, userType.name)
+	if p := c.checkManager(q); p != nil {
+		return p
 	}
 	if p := c.cloudSelected(q); p != nil {
 		return p
@@ -459,7 +454,7 @@ func (e *Endpoints) getUser(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	o := c.renderUser(i, q.sel)
+	o := c.expandManager(c.renderUser(i, q.sel), i, q)
 	o["@odata.context"] = c.context(fragment("users", q.sel) + "/$entity")
 	return o, nil
 }
@@ -495,7 +490,7 @@ func (e *Endpoints) listUsers(c *call) (any, *wire.Problem) {
 		users = listed[int32](nil)
 	}
 	return pageOf(e, c, q, fragment(set, q.sel), c.directoryPageSize(q), users, func(i int32) object {
-		return c.renderUser(i, q.sel)
+		return c.expandManager(c.renderUser(i, q.sel), i, q)
 	}), nil
 }
 

@@ -97,7 +97,7 @@ func (c *call) readUser() (*userChange, *wire.Problem) {
 			continue
 		case name != "userPrincipalName" && !slices.Contains(tenant.TextProperties, name):
 			_, known := userType.props[name]
-			return nil, unwritable(name, userType.name, takenOfUsers, otherUserProperties, ofUsers, known)
+			return nil, unwritable(name, userType.name, takenOfUsers, otherUserProperties, with(ofUsers, []string{managerRelation}), known)
 		}
 		value, p := textMember(name, raw)
 		if p != nil {

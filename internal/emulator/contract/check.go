@@ -392,7 +392,7 @@ func (c *checker) single(o object) {
 	c.context(o, true)
 	f := form{sel: c.asked.sel, expand: c.relations(), top: true}
 	cloudPath := slices.Contains(c.at.segments, "cloudLicensing")
-	f.assignee = c.at.of.name == "directoryObject"
+	f.assignee = c.at.of.name == "directoryObject" && cloudPath
 	f.listed = c.at.segments[len(c.at.segments)-1] == "allotment"
 	f.noID = c.NoCreatedID && c.Method == http.MethodPost && cloudPath && c.at.segments[0] != "admin"
 	if c.at.licenses { // These actions return more than the default properties.

@@ -17,7 +17,7 @@
 //	path     not with $expand
 //	own      returned only by the type's own endpoints, not in directory objects
 //	brief    a default property of an assignee
-//	optional can be missing
+//	optional can be missing; an expanded relation is missing instead of null
 //	/…/      the pattern of the whole string; <guid> and <id> are the formats of IDs
 //
 // An endpoint is a line with its versions, method, path and status, and its

@@ -3,6 +3,7 @@ package contract
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +25,7 @@ type expansion struct {
 	sel    []string
 	filter bool
 	expand []expansion
+	levels int // of $levels
 }
 
 func named(list []expansion, name string) *expansion {
@@ -121,6 +123,10 @@ func expansions(text string) []expansion {
 					x.filter = true
 				case "expand":
 					x.expand = expansions(value)
+				case "levels":
+					if x.levels, _ = strconv.Atoi(value); value == "max" {
+						x.levels = 1000
+					}
 				}
 			}
 		}

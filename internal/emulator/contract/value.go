@@ -49,7 +49,7 @@ func (c *checker) entity(v any, t *definition, f form) {
 	case typed:
 		c.complain("unexpected @odata.type: %v", said)
 	}
-	if among && c.limited(o, t) {
+	if (among || strings.HasSuffix(c.at.Path, "/memberOf/microsoft.graph.group")) && c.limited(o, t) {
 		return
 	}
 	for name, v := range o {
@@ -121,7 +121,7 @@ func (c *checker) missing(o object, t *definition, f form, among bool) {
 		}
 	}
 	for _, x := range f.expand {
-		if p := t.all[x.name]; p != nil && p.relation {
+		if p := t.all[x.name]; p != nil && p.relation && !p.is("optional") {
 			lacks(x.name)
 		}
 	}
@@ -154,6 +154,11 @@ func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 		return
 	}
 	f := form{sel: x.sel, expand: x.expand, listed: true, assignee: p.name == "assignedTo"}
+	if x.levels > 1 {
+		next := *x
+		next.levels--
+		f.expand = []expansion{next}
+	}
 	switch {
 	case p.collection:
 		list, _ := v.([]any)
@@ -163,7 +168,7 @@ func (c *checker) related(v any, p *property, x *expansion, directory bool) {
 		c.items(v, func(item any) { c.entity(item, p.of, f) })
 	case v == nil:
 		// The allotment is present unless a nested $filter excludes it.
-		if !p.nullable || p.name == "allotment" && !x.filter {
+		if !p.nullable || p.is("optional") || p.name == "allotment" && !x.filter {
 			c.complain("it is null")
 		}
 	default:

@@ -17,7 +17,11 @@ type Expansion struct {
 	Top     *int
 	Skip    *int
 	Count   *bool
+	Levels  int // 0: absent; max is [MaxLevels]
 }
+
+// MaxLevels is the maximum of $levels.
+const MaxLevels = 1000
 
 // ParseExpand parses an $expand such as
 // assignedTo,allotment($select=id;$top=5). A relation can occur only once.
@@ -96,8 +100,20 @@ func (p *parser) nested(x *Expansion) {
 		} else {
 			p.fail(value, "true or false")
 		}
+	case "$levels":
+		twice = x.Levels != 0
+		value := p.tok.at
+		if p.is("max") {
+			p.advance()
+			x.Levels = MaxLevels
+		} else if n := p.number(); n != nil {
+			x.Levels = *n
+		}
+		if x.Levels < 1 || x.Levels > MaxLevels {
+			p.fail(value, "max or a number between 1 and 1000")
+		}
 	default:
-		p.fail(at, "$select, $filter, $expand, $orderby, $top, $skip or $count")
+		p.fail(at, "$select, $filter, $expand, $orderby, $top, $skip, $count or $levels")
 	}
 	if twice {
 		p.fail(at, "each option once")
@@ -141,6 +157,9 @@ func (x *Expansion) options() string {
 	}
 	if x.Count != nil {
 		add("$count", strconv.FormatBool(*x.Count))
+	}
+	if x.Levels != 0 {
+		add("$levels", strconv.Itoa(x.Levels))
 	}
 	return strings.Join(list, ";")
 }

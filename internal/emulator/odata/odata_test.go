@@ -161,7 +161,7 @@ var refused = map[string][]struct {
 		{"", 0, "a relation"}, {"a,", 2, "a relation"}, {"a,a", 2, "a relation that is not named already, without $count"},
 		{"a/$ref", 2, "a name"}, {"a/$count", 0, "a relation that is not named already, without $count"}, {"*", 0, "a relation"},
 		{"a()", 2, "an option such as $select"}, {"a(select=b)", 2, "an option such as $select"}, {"a($select)", 9, "'='"},
-		{"a($select=b", 11, "')'"}, {"a($select=b;$select=c)", 12, "each option once"}, {"a($search=b)", 2, "$select, $filter, $expand, $orderby, $top, $skip or $count"},
+		{"a($select=b", 11, "')'"}, {"a($select=b;$select=c)", 12, "each option once"}, {"a($search=b)", 2, "$select, $filter, $expand, $orderby, $top, $skip, $count or $levels"},
 		{"a($top=-1)", 7, "a whole number"}, {"a($count=1)", 9, "true or false"}, {"a)b", 1, "the end"}, {"a b", 2, "the end"},
 		{strings.Repeat("a($expand=", 40), 10 * MaxDepth, "at most 32 levels"},
 	},

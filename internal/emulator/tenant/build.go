@@ -85,6 +85,8 @@ func New(seed uint64, users int) *Tenant {
 	t.makeMembers(users)
 	t.makeTeams(users)
 	t.makeEmployees(users)
+	t.makeManagers(users)
+	t.makeOwners(users)
 	t.makeServiceErrors(users)
 	role, last := uint8(1), uint8(commonRoles)
 	if users >= enoughForRoles {
@@ -303,7 +305,11 @@ func (t *Tenant) makeGroups(cast []*role) {
 		at := int32(len(t.groups))
 		g := &Group{
 			id: t.seed.GUID("group", i), At: at, Name: spec.name, Nickname: spec.key, About: spec.description, Unified: spec.unified, Secured: spec.secured,
+			Rule: spec.rule, Paused: spec.paused, Roles: spec.roles,
 			Created: t.reference.Add(-time.Duration(330+t.seed.Pick("group age", i, 1500)) * 24 * time.Hour),
+		}
+		if spec.synced {
+			g.synced = t.reference.Unix() - 24*60*60 - int64(t.seed.Pick("group synchronization", i, 30*60))
 		}
 		t.byID[g.id] = Ref{GroupKind, at}
 		t.groups = append(t.groups, g)
@@ -454,6 +460,28 @@ func (t *Tenant) makeMembers(users int) {
 			if unlicensed >= 0 { // So that the members have no product in common.
 				t.joinGroup(g, int32(unlicensed))
 			}
+		}
+	}
+}
+
+// makeOwners sets the owners of groups. Synchronized groups have none.
+func (t *Tenant) makeOwners(users int) {
+	for i, g := range t.groups {
+		n := t.seed.Pick("owners", i, 4)
+		switch {
+		case g.synced != 0:
+			n = 0
+		case g.Nickname == "all": // more than $expand returns
+			n = 25
+		}
+		for j := range n {
+			owner := Ref{User, int32(t.seed.Pick("owner", i*64+j, users))}
+			if p := &t.people[owner.At]; !p.guest && !slices.Contains(g.owners, owner) {
+				g.owners = append(g.owners, owner)
+			}
+		}
+		if g.app {
+			g.owners = append(g.owners, Ref{Kind: Principal})
 		}
 	}
 }

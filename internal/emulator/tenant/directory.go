@@ -184,6 +184,9 @@ func (t *Tenant) DeleteUser(i int32, w When) {
 	}
 	maps.DeleteFunc(t.joining, func(m membership, _ time.Time) bool { return m.person == i })
 	maps.DeleteFunc(t.leaving, func(m membership, _ time.Time) bool { return m.person == i })
+	for _, g := range t.groups {
+		g.owners = slices.DeleteFunc(slices.Clone(g.owners), func(r Ref) bool { return r == Ref{User, i} })
+	}
 	p.gone = w.Now.Unix()
 	p.busy = false
 	t.by = w.By

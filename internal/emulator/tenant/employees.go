@@ -20,6 +20,7 @@ type employee struct {
 	hired, leaves int64
 	synced        int64 // last synchronization with the on-premises directory; 0: a cloud account
 	number        int32 // 0: not in the personnel records
+	manager       int32 // index into Tenant.people, plus one; 0: none
 	kind          uint8 // index into employeeTypes
 	pending       bool  // an invited guest who has not accepted
 	leftover      bool  // has a mailbox from a former license
@@ -118,9 +119,43 @@ func (p *Person) Leaves() time.Time { return unixTime(p.leaves) }
 // directory, or the zero time for an account that is only in the cloud.
 func (p *Person) Synced() time.Time { return unixTime(p.synced) }
 
+// Manager returns the manager of a user, who is not deleted.
+func (t *Tenant) Manager(i int32) (manager int32, ok bool) {
+	m := t.people[i].manager - 1
+	return m, m >= 0 && t.people[m].isUser()
+}
+
 // NeedsReconciliation reports whether a user has a mailbox from a former
 // license, and none of the user's licenses has one.
 func (t *Tenant) NeedsReconciliation(i int32) bool { return t.people[i].leftover && !t.hasMailbox(i) }
+
+// fanOut is the number of leaders that report to a leader.
+const fanOut = 8
+
+// makeManagers sets the managers of employees: those of the leadership, who report
+// to each other up to the first one. Some have none.
+func (t *Tenant) makeManagers(users int) {
+	var leaders []int32
+	led := map[int32]int32{} // managers of leaders
+	for i := range int32(users) {
+		if p := &t.people[i]; !p.guest && !p.disabled && &departments[p.department].titles[0] == &leadership.titles[0] {
+			if n := len(leaders); n > 0 {
+				led[i] = leaders[(n-1)/fanOut] + 1
+			}
+			leaders = append(leaders, i)
+		}
+	}
+	for i := range int32(users) {
+		p := &t.people[i]
+		switch m, leads := led[i]; {
+		case len(leaders) == 0 || p.guest || i == leaders[0]:
+		case leads:
+			p.manager = m
+		case t.seed.Pick("no manager", int(i), 20) > 0:
+			p.manager = leaders[t.seed.Pick("manager", int(i), len(leaders))] + 1
+		}
+	}
+}
 
 // makeEmployees adds the data of employees. Guests and agents have none.
 func (t *Tenant) makeEmployees(users int) {

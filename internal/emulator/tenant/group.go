@@ -18,6 +18,12 @@ type Group struct {
 	Created  time.Time
 	deleted  bool
 
+	Rule   string // membership rule of a dynamic group, which the tenant does not evaluate
+	Paused bool   // the rule is not processed
+	Roles  bool   // assignable to directory roles
+	synced int64  // Unix time of the last synchronization; 0: only in the cloud
+	owners []Ref  // users, or the service principal
+
 	assigned []*Assignment
 	members  set          // users and devices, by index into Tenant.people
 	groups   []int32      // indexes of the member groups
@@ -30,6 +36,16 @@ type Group struct {
 // SecurityEnabled reports whether access and licenses can be assigned to the
 // group.
 func (g *Group) SecurityEnabled() bool { return !g.Unified || g.Secured }
+
+// Dynamic reports whether a rule determines the members.
+func (g *Group) Dynamic() bool { return g.Rule != "" }
+
+// Synced returns the time of the last synchronization with the on-premises
+// directory, or the zero time for a group that is only in the cloud.
+func (g *Group) Synced() time.Time { return unixTime(g.synced) }
+
+// Owners returns the owners of a group, which can change if the tenant does.
+func (g *Group) Owners() []Ref { return g.owners }
 
 // groupRight counts the plans of one product that the members with a right to
 // it may use.
@@ -77,6 +93,10 @@ type Licensed struct {
 	Sku Sku
 	Off PlanSet
 }
+
+// GroupsOf returns the groups of which a user is a direct member, in the
+// directory's order.
+func (t *Tenant) GroupsOf(i int32) []int32 { return slices.Sorted(slices.Values(t.people[i].memberOf)) }
 
 // MemberCount returns the number of direct members of all kinds.
 func (g *Group) MemberCount() int {

@@ -57,6 +57,11 @@ func (t *Tenant) moveTimes(seconds int64) {
 			}
 		}
 	}
+	for _, g := range t.groups {
+		if g.synced != 0 {
+			g.synced += seconds
+		}
+	}
 	for _, list := range t.unprovisioned {
 		for i := range list {
 			list[i].Created = list[i].Created.Add(time.Duration(seconds) * time.Second)

@@ -67,6 +67,7 @@ type (
 		Hired             time.Time         `json:"employeeHireDate,omitzero"`
 		Leaves            time.Time         `json:"employeeLeaveDateTime,omitzero"`
 		Synced            time.Time         `json:"onPremisesLastSyncDateTime,omitzero"` // zero: a cloud account
+		Manager           string            `json:"manager,omitempty"`                   // an ID or a user principal name
 		Leftover          bool              `json:"formerMailbox,omitempty"`             // has a mailbox from a former license
 		Unprovisioned     []ServiceError    `json:"serviceProvisioningErrors,omitempty"`
 		Lapsed            []lapsed          `json:"lapsedPlans,omitempty"`
@@ -99,6 +100,11 @@ type (
 		Deleted  bool      `json:"deleted,omitempty"`
 		App      bool      `json:"servicePrincipal,omitempty"` // the service principal is a member
 		Members  []string  `json:"members,omitempty"`          // IDs or user principal names
+		Owners   []string  `json:"owners,omitempty"`           // of users, or the ID of the service principal
+		Rule     string    `json:"membershipRule,omitempty"`   // of a dynamic group; it is not evaluated
+		Paused   bool      `json:"membershipRulePaused,omitempty"`
+		Roles    bool      `json:"isAssignableToRole,omitempty"`
+		Synced   time.Time `json:"onPremisesLastSyncDateTime,omitzero"` // zero: only in the cloud
 	}
 	device struct {
 		ID       string    `json:"id,omitempty"`
@@ -235,6 +241,9 @@ func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled, Agent: p.agent,
 		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licenses: t.savedLicenses(p, gone),
 		Hired: p.Hired(), Leaves: p.Leaves(), Synced: p.Synced(), Leftover: p.leftover, Unprovisioned: t.unprovisioned[i]}
+	if p.manager != 0 {
+		u.Manager = t.people[p.manager-1].id.String()
+	}
 	for name := range textNames {
 		if text := p.Text(name); text != "" {
 			u.Properties[name] = text
@@ -274,7 +283,11 @@ func (t *Tenant) document(gone map[*Assignment]bool) *document {
 	}
 	id := func(i int32) string { return t.people[i].id.String() }
 	for _, g := range t.groups {
-		one := group{ID: g.id.String(), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Secured: g.Secured, Created: g.Created, Deleted: g.deleted, App: g.app}
+		one := group{ID: g.id.String(), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Secured: g.Secured, Created: g.Created, Deleted: g.deleted, App: g.app,
+			Rule: g.Rule, Paused: g.Paused, Roles: g.Roles, Synced: g.Synced()}
+		for _, owner := range g.owners {
+			one.Owners = append(one.Owners, t.IDOf(owner).String())
+		}
 		for i := range g.members.after(-1) {
 			one.Members = append(one.Members, id(i))
 		}
@@ -480,6 +493,8 @@ type loader struct {
 	gone  map[GUID]Ref           // deleted objects
 	errs  []error
 
+	managed map[int32]string // managers, by user
+
 	devicesLeft []numberedDevice // not loaded yet
 }
 
@@ -515,6 +530,7 @@ func (l *loader) load() (*Tenant, error) {
 	for at, d := range s.Devices {
 		l.devicesLeft = append(l.devicesLeft, numberedDevice{d, at})
 	}
+	l.managed = map[int32]string{}
 	add := l.users()
 	err := l.read(func(u *user) { // The products and the seed are available now.
 		l.devices(false)
@@ -525,6 +541,7 @@ func (l *loader) load() (*Tenant, error) {
 	}
 	s.Seed, s.TenantID = seed, id
 	l.devices(true)
+	l.managers()
 	l.groups()
 	l.pools()
 	l.assignments()
@@ -615,6 +632,9 @@ func (l *loader) users() func(*user) {
 				hired: unixOf(u.Hired), leaves: unixOf(u.Leaves), synced: unixOf(u.Synced), leftover: u.Leftover, pending: u.Properties["externalUserState"] == "PendingAcceptance",
 				number: employeeNumber(u.Properties["employeeId"]), kind: uint8(max(0, slices.Index(employeeTypes, u.Properties["employeeType"]))),
 			}})
+		if u.Manager != "" {
+			l.managed[r.At] = u.Manager
+		}
 		if len(u.Unprovisioned) > 0 {
 			t.unprovisioned[int32(i)] = u.Unprovisioned
 		}
@@ -746,7 +766,8 @@ func (l *loader) find(text, where string) (Ref, bool) {
 func (l *loader) groups() {
 	t := l.t
 	for i, g := range l.state.Groups {
-		one := &Group{At: int32(i), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Secured: g.Secured, Created: g.Created.UTC(), deleted: g.Deleted, app: g.App}
+		one := &Group{At: int32(i), Name: g.Name, Nickname: g.Nickname, About: g.About, Unified: g.Unified, Secured: g.Secured, Created: g.Created.UTC(), deleted: g.Deleted, app: g.App,
+			Rule: g.Rule, Paused: g.Paused, Roles: g.Roles, synced: unixOf(g.Synced)}
 		if g.Created.IsZero() {
 			one.Created = t.reference
 		}
@@ -773,6 +794,26 @@ func (l *loader) groups() {
 			}
 		}
 		slices.Sort(t.groups[i].groups)
+		for _, owner := range g.Owners {
+			if strings.EqualFold(owner, t.PrincipalID().String()) {
+				t.groups[i].owners = append(t.groups[i].owners, Ref{Kind: Principal})
+			} else if r, ok := l.find(owner, "owner of "+g.Name); ok && (r.Kind != User || l.isGone(r)) {
+				l.bad("owner of %s: %q is not a user", g.Name, owner)
+			} else if ok {
+				t.groups[i].owners = append(t.groups[i].owners, r)
+			}
+		}
+	}
+}
+
+// managers loads the managers of users.
+func (l *loader) managers() {
+	for i, text := range l.managed {
+		if r, ok := l.find(text, "manager of a user"); ok && r.Kind == User && r.At != i {
+			l.t.people[i].manager = r.At + 1
+		} else if ok {
+			l.bad("the manager %q is not another user", text)
+		}
 	}
 }
 
