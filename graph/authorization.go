@@ -68,6 +68,11 @@ var (
 	// require: the result would reveal its values.
 	inputPermissions = map[string]string{
 		"UserFilter.displayNameStartsWith": "User.displayName",
+		"UserFilter.department":            "User.department",
+		"UserFilter.companyName":           "User.companyName",
+		"UserFilter.city":                  "User.city",
+		"UserFilter.country":               "User.country",
+		"UserFilter.employeeType":          "User.employeeType",
 		"UserFilter.error":                 "LicenseAssignmentState.error",
 		"UserOrder.field":                  "User.displayName",
 		"Query.user.userPrincipalName":     "User.userPrincipalName",

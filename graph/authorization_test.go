@@ -126,7 +126,8 @@ func TestPermissionsOfSchema(t *testing.T) {
 	}
 	notPersonal := []string{
 		"id", "deletedDateTime", "accountEnabled", "usageLocation", "userType", "assignedLicenses", "assignedPlans", "licenseAssignmentStates",
-		"licenseDetails", "assignments", "usageRights", "waitingMembers", "deviceId", "operatingSystem", "operatingSystemVersion", "odataType",
+		"licenseDetails", "assignments", "usageRights", "waitingMembers", "createdDateTime", "onPremisesSyncEnabled", "provisionedPlans", "isLicenseReconciliationNeeded",
+		"deviceId", "operatingSystem", "operatingSystemVersion", "odataType",
 	}
 	for _, typeName := range []string{"User", "Device", "OtherDirectoryObject"} {
 		for _, field := range schema.Types[typeName].Fields {
@@ -134,7 +135,7 @@ func TestPermissionsOfSchema(t *testing.T) {
 			switch {
 			case slices.Contains(notPersonal, field.Name):
 				want = ""
-			case field.Name == "assignmentErrors":
+			case field.Name == "assignmentErrors", field.Name == "serviceProvisioningErrors":
 				want = of(readErrors)
 			}
 			if got := demands(field.Directives); got != want {

@@ -62,7 +62,7 @@ func init() { // not a literal: the functions refer to the table
 	const plansOfSkus = "SubscribedSku.servicePlans"
 	for _, list := range [][]*edge{
 		{
-			root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates"),
+			root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates").when("filter", filtersProducts, "User.assignedLicenses"),
 			root("Query.user", (*field).user).hoist((*field).userStub),
 			root("Query.me", (*field).me).hoist((*field).meStub),
 			root("Query.groups", (*field).groups),

@@ -3,6 +3,7 @@ package graph_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -39,8 +40,8 @@ func idsOf(nodes []object) []string {
 func TestUserFilters(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
-	const e3 = "05e9a617-0261-4cee-bb44-138d3ef5d965"
-	people := g.nodesOf(t, "users", "first: 999", `id displayName assignedLicenses { skuId } licenseAssignmentStates { skuId state error assignedByGroup { id } }`)
+	const e3, e5, teams = "05e9a617-0261-4cee-bb44-138d3ef5d965", "06ebc4ee-1bb5-47dd-8120-11324bc54e06", "57ff2da0-773e-42df-b2af-ffb7a2317929"
+	people := g.nodesOf(t, "users", "first: 999", `id displayName accountEnabled userType usageLocation department companyName city country employeeType createdDateTime onPremisesSyncEnabled assignedLicenses { skuId } assignedPlans { servicePlanId capabilityStatus } licenseAssignmentStates { skuId state error assignedByGroup { id } }`)
 	states := func(keep func(state object) bool) func(object) bool {
 		return func(person object) bool {
 			return slices.ContainsFunc(person["licenseAssignmentStates"].([]any), func(state any) bool { return keep(state.(object)) })
@@ -55,6 +56,38 @@ func TestUserFilters(t *testing.T) {
 			return false
 		})(person)
 	}
+	has := func(p object, sku string) bool {
+		return slices.ContainsFunc(p["assignedLicenses"].([]any), func(l any) bool { return l.(object)["skuId"] == sku })
+	}
+	assigned := func(sku string, direct, inherited bool) func(object) bool { // one product in exactly these ways
+		return func(p object) bool {
+			ways := map[any][2]bool{}
+			states(func(s object) bool {
+				way := ways[s["skuId"]]
+				if s["assignedByGroup"] == nil {
+					way[0] = true
+				} else {
+					way[1] = true
+				}
+				ways[s["skuId"]] = way
+				return false
+			})(p)
+			for of, way := range ways {
+				if (sku == "" || of == sku) && way == [2]bool{direct, inherited} {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	at, sample := people[len(people)/2]["createdDateTime"].(string), map[string]string{}
+	for _, p := range people {
+		for _, name := range []string{"department", "companyName", "city", "country", "employeeType", "usageLocation"} {
+			if text, ok := p[name].(string); ok && sample[name] == "" {
+				sample[name] = text
+			}
+		}
+	}
 	throughGroup := func(state object) bool {
 		by, ok := state["assignedByGroup"].(object)
 		return ok && by["id"] == group
@@ -67,6 +100,35 @@ func TestUserFilters(t *testing.T) {
 		`skuId: "` + e3 + `"`: func(p object) bool {
 			return slices.ContainsFunc(p["assignedLicenses"].([]any), func(l any) bool { return l.(object)["skuId"] == e3 })
 		},
+		`skuIds: ["` + e3 + `", "` + strings.ToUpper(e5) + `"]`: func(p object) bool { return has(p, e3) || has(p, e5) },
+		`skuIds: ["` + e3 + `", "` + e5 + `"], state: ERROR`:    states(func(s object) bool { return (s["skuId"] == e3 || s["skuId"] == e5) && s["state"] == "ERROR" }),
+		`servicePlanId: "` + teams + `"`: func(p object) bool {
+			return slices.ContainsFunc(p["assignedPlans"].([]any), func(l any) bool {
+				return l.(object)["servicePlanId"] == teams && l.(object)["capabilityStatus"] == "Enabled"
+			})
+		},
+		`assignment: DIRECT`:                           assigned("", true, false),
+		`assignment: INHERITED`:                        assigned("", false, true),
+		`assignment: DIRECT_AND_INHERITED`:             assigned("", true, true),
+		`assignment: INHERITED, skuId: "` + e3 + `"`:   assigned(e3, false, true),
+		`accountEnabled: false`:                        func(p object) bool { return p["accountEnabled"] == false },
+		`accountEnabled: false, licensed: true`:        func(p object) bool { return p["accountEnabled"] == false && len(p["assignedLicenses"].([]any)) > 0 },
+		`accountEnabled: true, skuIds: ["` + e5 + `"]`: func(p object) bool { return p["accountEnabled"] == true && has(p, e5) },
+		`userType: GUEST`:                              func(p object) bool { return p["userType"] == "Guest" },
+		`userType: MEMBER, usageLocation: "` + strings.ToLower(sample["usageLocation"]) + `"`: func(p object) bool { return p["userType"] == "Member" && p["usageLocation"] == sample["usageLocation"] },
+		`hasUsageLocation: false`: func(p object) bool { return p["usageLocation"] == nil },
+		`hasUsageLocation: true, state: ERROR`: func(p object) bool {
+			return p["usageLocation"] != nil && states(func(s object) bool { return s["state"] == "ERROR" })(p)
+		},
+		`onPremisesSynced: true`:                                      func(p object) bool { return p["onPremisesSyncEnabled"] == true },
+		`onPremisesSynced: false`:                                     func(p object) bool { return p["onPremisesSyncEnabled"] != true },
+		`createdFrom: "` + at + `"`:                                   func(p object) bool { return p["createdDateTime"].(string) >= at },
+		`createdBefore: "` + strings.Replace(at, "Z", ".5Z", 1) + `"`: func(p object) bool { return p["createdDateTime"].(string) <= at },
+		`department: "` + strings.ToUpper(sample["department"]) + `"`: func(p object) bool { return p["department"] == sample["department"] },
+		`companyName: "` + sample["companyName"] + `"`:                func(p object) bool { return p["companyName"] == sample["companyName"] },
+		`city: "` + sample["city"] + `"`:                              func(p object) bool { return p["city"] == sample["city"] },
+		`country: "` + sample["country"] + `"`:                        func(p object) bool { return p["country"] == sample["country"] },
+		`employeeType: "` + sample["employeeType"] + `"`:              func(p object) bool { return p["employeeType"] == sample["employeeType"] },
 		`state: ERROR`:                                     states(func(s object) bool { return s["state"] == "ERROR" }),
 		`error: COUNT_VIOLATION`:                           states(func(s object) bool { return s["error"] == "COUNT_VIOLATION" }),
 		`hasLicenseErrors: true`:                           states(func(s object) bool { return s["error"] != nil }),
@@ -721,6 +783,33 @@ func TestUncounted(t *testing.T) {
 			if users, _ := r.Data["users"].(object); users == nil || users["totalCount"] != nil || len(users["nodes"].([]any)) != 3 {
 				t.Errorf("%v: %s", count, r.raw)
 			}
+		}
+	}
+}
+
+// TestFiltersInMicrosoftGraph tests that filters that Microsoft Graph supports are sent to it: one request fills the page.
+func TestFiltersInMicrosoftGraph(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	g.ask(`{ users(first: 1) { nodes { id } } }`, nil) // the token
+	for _, tt := range []struct{ filter, want string }{
+		{`accountEnabled: false, licensed: true`, "assignedLicenses/$count ne 0 and accountEnabled eq false"},
+		{`userType: GUEST`, "userType eq 'Guest'"},
+		{`hasUsageLocation: false, createdBefore: "2026-01-01T00:00:00Z"`, "usageLocation eq null and createdDateTime le 2025-12-31T23:59:59Z"},
+	} {
+		g.forget()
+		r := g.ask(`{ users(first: 50, filter: {`+tt.filter+`}) { nodes { id } scan { read } } }`, nil)
+		requests := g.tenant.Requests()
+		g.answered(r, 1)
+		if len(requests) != 1 {
+			t.Fatalf("%s: %d requests", tt.filter, len(requests))
+		}
+		address, err := url.Parse(requests[0].URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := address.Query().Get("$filter"); got != tt.want || r.Data["users"].(object)["scan"] != nil {
+			t.Errorf("%s was sent as %s: %s", tt.filter, got, r.raw)
 		}
 	}
 }

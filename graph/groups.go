@@ -50,7 +50,7 @@ func groupStub(id string) any {
 // groups returns a page of the groups that match the filter.
 func (f *field) groups() (*model.GroupConnection, error) {
 	filter, order := deref(arg[*model.GroupFilter](f, "filter")), arg[*model.GroupOrder](f, "orderBy")
-	if err := namePrefix(filter.DisplayNameStartsWith); err != nil {
+	if err := boundedText("displayNameStartsWith", filter.DisplayNameStartsWith); err != nil {
 		return nil, err
 	}
 	if filter.HasMembersWithLicenseErrors != nil && !*filter.HasMembersWithLicenseErrors {

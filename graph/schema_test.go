@@ -137,7 +137,7 @@ func TestRootFieldDescriptions(t *testing.T) {
 // TestEnumsAreOpen tests that enums of Microsoft Graph's values have UNKNOWN_FUTURE_VALUE.
 func TestEnumsAreOpen(t *testing.T) {
 	t.Parallel()
-	own := regexp.MustCompile(`OrderField$|^OrderDirection$|^RemedyAction$|^UserErrorCode$|^ViewerKind$|^WriteOutcome$`)
+	own := regexp.MustCompile(`OrderField$|^AssignmentSource$|^UserType$|^OrderDirection$|^RemedyAction$|^UserErrorCode$|^ViewerKind$|^WriteOutcome$`)
 	enums := 0
 	for _, definition := range schemaFiles(t).Definitions {
 		if definition.Kind != gqlast.Enum || own.MatchString(definition.Name) {
@@ -178,7 +178,8 @@ var bound = sync.OnceValue(func() map[string]reflect.Type {
 	for _, value := range []any{
 		licensing.OtherDirectoryObject{}, licensing.AssignedLicense{}, licensing.AssignedPlan{}, licensing.LicenseProcessingState{},
 		licensing.LicenseAssignmentState{}, licensing.LicensedService{}, licensing.LicenseUnitsDetail{}, licensing.ServicePlan{},
-		licensing.AllotmentSubscription{},
+		licensing.AllotmentSubscription{}, licensing.EmployeeOrgData{}, licensing.OnPremisesProvisioningError{}, licensing.ServiceProvisioningError{},
+		licensing.ProvisionedPlan{},
 	} {
 		types[reflect.TypeOf(value).Name()] = reflect.TypeOf(value)
 	}
@@ -323,7 +324,8 @@ func TestPropertiesMatchMetadata(t *testing.T) {
 		"LicenseProcessingState": "licenseProcessingState", "LicenseAssignmentState": "licenseAssignmentState",
 		"AssignmentError": "assignmentError", "UsageRight": "usageRight", "LicensedService": "service",
 		"SubscribedSku": "subscribedSku", "LicenseUnitsDetail": "licenseUnitsDetail", "ServicePlan": "servicePlanInfo",
-		"Allotment": "allotment", "AllotmentSubscription": "subscription", "Assignment": "assignment", "WaitingMember": "waitingMember", "LicenseDetails": "licenseDetails",
+		"Allotment": "allotment", "AllotmentSubscription": "subscription", "Assignment": "assignment", "WaitingMember": "waitingMember", "EmployeeOrgData": "employeeOrgData", "OnPremisesProvisioningError": "onPremisesProvisioningError",
+		"ServiceProvisioningError": "serviceProvisioningXmlError", "ProvisionedPlan": "provisionedPlan", "LicenseDetails": "licenseDetails",
 	} {
 		have, want := jsonNames(bound()[ours]), propertiesOf(theirs)
 		for _, name := range want {

@@ -3,7 +3,11 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"licensegraph/graph/model"
@@ -85,21 +89,36 @@ func (f *field) users() (*model.UserConnection, error) {
 
 // allUsers is the list of the tenant's users.
 func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*licensing.User, *licensing.User] {
-	q := upstream.Query{OrderBy: orderBy(order)}
-	keep := keepUsers(filter)
-	if keep == nil {
-		q.Filter.SkuID = string(deref(filter.SkuID))
+	q := upstream.Query{OrderBy: orderBy(order), Filter: upstream.Filter{
+		ServicePlanID: string(deref(filter.ServicePlanID)), Licensed: upstream.ChoiceOf(filter.Licensed), AccountEnabled: upstream.ChoiceOf(filter.AccountEnabled),
+		OnPremisesSynced: upstream.ChoiceOf(filter.OnPremisesSynced), HasUsageLocation: upstream.ChoiceOf(filter.HasUsageLocation),
+		UserType: userTypes[deref(filter.UserType)], UsageLocation: strings.ToUpper(deref(filter.UsageLocation)), Department: deref(filter.Department),
+		CompanyName: deref(filter.CompanyName), City: deref(filter.City), Country: deref(filter.Country), EmployeeType: deref(filter.EmployeeType),
+		DisplayNamePrefix: deref(filter.DisplayNameStartsWith),
+	}}
+	if filter.CreatedFrom != nil {
+		q.Filter.CreatedFrom = wholeSecond(*filter.CreatedFrom)
 	}
-	q.Filter.DisplayNamePrefix = deref(filter.DisplayNameStartsWith)
-	if filter.Licensed != nil {
-		q.Filter.Licensed, q.Filter.Unlicensed = *filter.Licensed, !*filter.Licensed
+	if filter.CreatedBefore != nil {
+		q.Filter.CreatedUntil = wholeSecond(*filter.CreatedBefore).Add(-time.Second)
+	}
+	keep := keepUsers(filter)
+	switch {
+	case keep == nil:
+		q.Filter.SkuID = string(deref(filter.SkuID))
+	case !withStates(filter): // of `skuIds`
+		q.Filter.Licensed = upstream.Yes
 	}
 	l := list[*licensing.User, *licensing.User]{
 		name: listName("users", filter, order), query: q, maxFirst: maxUsers, typeName: "User",
 		loader: f.UsersByQuery, complete: f.UserOfPage, keep: keep, counted: true,
 	}
-	if keep != nil {
+	switch {
+	case keep == nil:
+	case withStates(filter):
 		l.readError = statesReadError
+	default:
+		l.readError = func(user *licensing.User) error { return user.ReadError("assignedLicenses") }
 	}
 	return l
 }
@@ -135,37 +154,95 @@ func waitingMembersOfUser(f *field) *loaders.Loader[string, []*licensing.Waiting
 // membersAtOnce is the page size of members whose licenses are read: 300 take one $batch request.
 const membersAtOnce = 300
 
+// userTypes are the types of accounts as in Microsoft Graph.
+var userTypes = map[model.UserType]string{model.Members: "Member", model.Guests: "Guest"}
+
+// wholeSecond rounds up: times in the directory are in whole seconds.
+func wholeSecond(t time.Time) time.Time { return t.UTC().Add(time.Second - 1).Truncate(time.Second) }
+
+// maxFilterSkus limits `skuIds`.
+const maxFilterSkus = 50
+
 // checkUserFilter validates the filter and normalizes the group's ID.
 func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
-	if err := namePrefix(f.DisplayNameStartsWith); err != nil {
-		return err
+	for _, text := range []struct {
+		name  string
+		value *string
+	}{
+		{"displayNameStartsWith", f.DisplayNameStartsWith}, {"department", f.Department}, {"companyName", f.CompanyName},
+		{"city", f.City}, {"country", f.Country}, {"employeeType", f.EmployeeType},
+	} {
+		if err := boundedText(text.name, text.value); err != nil {
+			return err
+		}
 	}
-	if f.HasLicenseErrors != nil && !*f.HasLicenseErrors {
-		return &upstream.InputError{Message: "`hasLicenseErrors` must be true: omit it for all users"}
+	unlicensed, located := f.Licensed != nil && !*f.Licensed, f.HasUsageLocation == nil || *f.HasUsageLocation
+	var problem string
+	switch {
+	case f.HasLicenseErrors != nil && !*f.HasLicenseErrors:
+		problem = "`hasLicenseErrors` must be true: omit it for all users"
+	case f.SkuIds != nil && (len(f.SkuIds) == 0 || len(f.SkuIds) > maxFilterSkus):
+		problem = fmt.Sprintf("`skuIds` has 1 to %d products: omit it for all", maxFilterSkus)
+	case f.SkuIds != nil && f.SkuID != nil:
+		problem = "`skuId` and `skuIds` cannot be combined: put all products into `skuIds`"
+	case unlicensed && (f.ServicePlanID != nil || (f.SkuID != nil || f.SkuIds != nil) && !withStates(*f)):
+		problem = "`licensed: false` selects users without any product: it cannot be combined with `skuId`, `skuIds` and `servicePlanId`"
+	case f.UsageLocation != nil && !countryCode.MatchString(*f.UsageLocation):
+		problem = "`usageLocation` must be a code of two letters, such as CH (ISO 3166-1 alpha-2)"
+	case f.UsageLocation != nil && !located:
+		problem = "`usageLocation` and `hasUsageLocation: false` exclude each other"
+	case f.CreatedFrom != nil && f.CreatedBefore != nil && !f.CreatedFrom.Before(*f.CreatedBefore):
+		problem = "`createdFrom` must be before `createdBefore`"
+	case f.AssignedByGroup != nil && (order != nil || !onlyOfGroup(*f)):
+		problem = "`assignedByGroup` can be combined with `skuId`, `state`, `error` and `hasLicenseErrors` only"
+	}
+	if problem != "" {
+		return &upstream.InputError{Message: problem}
 	}
 	if f.AssignedByGroup == nil {
 		return nil
-	}
-	if f.Licensed != nil || f.DisplayNameStartsWith != nil || order != nil {
-		return &upstream.InputError{Message: "`assignedByGroup` can be combined with `skuId`, `state`, `error` and `hasLicenseErrors` only"}
 	}
 	id, err := directoryID(*f.AssignedByGroup)
 	f.AssignedByGroup = &id
 	return err
 }
 
+// countryCode matches an ISO 3166-1 alpha-2 code.
+var countryCode = regexp.MustCompile(`^[A-Za-z]{2}$`)
+
+// onlyOfGroup reports whether the filter has only conditions that can be combined with assignedByGroup.
+func onlyOfGroup(f model.UserFilter) bool {
+	f.AssignedByGroup, f.SkuID, f.State, f.Error, f.HasLicenseErrors = nil, nil, nil, nil, nil
+	return reflect.ValueOf(f).IsZero()
+}
+
+// withStates reports whether the filter has conditions on license states.
+func withStates(f model.UserFilter) bool {
+	return f.State != nil || f.Error != nil || f.HasLicenseErrors != nil || f.AssignedByGroup != nil || f.Assignment != nil
+}
+
 // keepUsers returns a filter for users with one license state that matches all conditions, or with unreadable states;
-// nil without conditions.
+// nil without such conditions and without `skuIds`.
 func keepUsers(f model.UserFilter) func(*licensing.User) bool {
-	if f.State == nil && f.Error == nil && f.HasLicenseErrors == nil && f.AssignedByGroup == nil {
-		return nil
+	wanted := func(sku *licensing.GUID) bool {
+		return (f.SkuID == nil || is(sku, *f.SkuID)) && (f.SkuIds == nil || sku != nil && slices.Contains(f.SkuIds, *sku))
+	}
+	if !withStates(f) {
+		if f.SkuIds == nil {
+			return nil
+		}
+		return func(user *licensing.User) bool {
+			return user.ReadError("assignedLicenses") != nil ||
+				slices.ContainsFunc(user.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return wanted(l.SkuID) })
+		}
 	}
 	return func(user *licensing.User) bool {
 		if statesReadError(user) != nil {
 			return true
 		}
 		for _, state := range user.LicenseAssignmentStates {
-			if (f.SkuID == nil || is(state.SkuID, *f.SkuID)) &&
+			if wanted(state.SkuID) &&
+				(f.Assignment == nil || sourceOf(user, state.SkuID) == *f.Assignment) &&
 				(f.State == nil || is(state.State(), *f.State)) &&
 				(f.Error == nil || is(state.Error(), *f.Error)) &&
 				(f.HasLicenseErrors == nil || state.Error() != nil) &&
@@ -175,6 +252,30 @@ func keepUsers(f model.UserFilter) func(*licensing.User) bool {
 		}
 		return false
 	}
+}
+
+// sourceOf returns how a user's product is assigned.
+func sourceOf(user *licensing.User, sku *licensing.GUID) model.AssignmentSource {
+	direct, inherited := false, false
+	for _, state := range user.LicenseAssignmentStates {
+		if sku == nil || !is(state.SkuID, *sku) {
+			continue
+		}
+		if state.AssignedByGroup == nil {
+			direct = true
+		} else {
+			inherited = true
+		}
+	}
+	switch {
+	case direct && inherited:
+		return model.AssignedBothWays
+	case inherited:
+		return model.AssignedByGroups
+	case direct:
+		return model.AssignedDirectly
+	}
+	return "" // of an unreadable product
 }
 
 // statesReadError returns why the license states of a user are unreadable as a whole; nil otherwise.
@@ -192,16 +293,22 @@ func statesReadError(user *licensing.User) error {
 // filtersStates reports whether a UserFilter argument has conditions on license states.
 func filtersStates(filter any) bool {
 	f, _ := filter.(map[string]any)
-	return f["state"] != nil || f["error"] != nil || f["hasLicenseErrors"] != nil || f["assignedByGroup"] != nil
+	return f["state"] != nil || f["error"] != nil || f["hasLicenseErrors"] != nil || f["assignedByGroup"] != nil || f["assignment"] != nil
+}
+
+// filtersProducts reports whether a UserFilter argument has several products.
+func filtersProducts(filter any) bool {
+	f, _ := filter.(map[string]any)
+	return f["skuIds"] != nil
 }
 
 // is reports whether a pointer is set to the value.
 func is[T comparable](value *T, wanted T) bool { return value != nil && *value == wanted }
 
-// namePrefix validates displayNameStartsWith.
-func namePrefix(prefix *string) error {
-	if prefix != nil && (*prefix == "" || utf8.RuneCountInString(*prefix) > maxPrincipalName) {
-		return &upstream.InputError{Message: fmt.Sprintf("`displayNameStartsWith` has 1 to %d characters", maxPrincipalName)}
+// boundedText validates a text in a filter.
+func boundedText(name string, text *string) error {
+	if text != nil && (*text == "" || utf8.RuneCountInString(*text) > maxPrincipalName) {
+		return &upstream.InputError{Message: fmt.Sprintf("`%s` has 1 to %d characters", name, maxPrincipalName)}
 	}
 	return nil
 }

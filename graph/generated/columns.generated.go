@@ -556,6 +556,20 @@ func columnOfDirectoryObjectEdge(c *columns.Column[*model.Edge[licensing.Directo
 	return nil
 }
 
+func kindOfEmployeeOrgData(nullable bool) columns.Kind[*licensing.EmployeeOrgData] {
+	return columns.Objects(nullable, "EmployeeOrgData", employeeOrgDataImplementors, columnOfEmployeeOrgData)
+}
+
+func columnOfEmployeeOrgData(c *columns.Column[*licensing.EmployeeOrgData]) columns.Row {
+	switch c.Name {
+	case "costCenter":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.EmployeeOrgData) *string { return obj.CostCenter })
+	case "division":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.EmployeeOrgData) *string { return obj.Division })
+	}
+	return nil
+}
+
 func kindOfGroup(nullable bool) columns.Kind[*licensing.Group] {
 	return columns.Objects(nullable, "Group", groupImplementors, columnOfGroup)
 }
@@ -770,6 +784,24 @@ func columnOfLicensingOverview(c *columns.Column[*model.LicensingOverview]) colu
 	return nil
 }
 
+func kindOfOnPremisesProvisioningError(nullable bool) columns.Kind[*licensing.OnPremisesProvisioningError] {
+	return columns.Objects(nullable, "OnPremisesProvisioningError", onPremisesProvisioningErrorImplementors, columnOfOnPremisesProvisioningError)
+}
+
+func columnOfOnPremisesProvisioningError(c *columns.Column[*licensing.OnPremisesProvisioningError]) columns.Row {
+	switch c.Name {
+	case "category":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.OnPremisesProvisioningError) *string { return obj.Category })
+	case "propertyCausingError":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.OnPremisesProvisioningError) *string { return obj.PropertyCausingError })
+	case "value":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.OnPremisesProvisioningError) *string { return obj.Value })
+	case "occurredDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.OnPremisesProvisioningError) *time.Time { return obj.OccurredDateTime })
+	}
+	return nil
+}
+
 func kindOfOtherDirectoryObject(nullable bool) columns.Kind[*licensing.OtherDirectoryObject] {
 	return columns.Objects(nullable, "OtherDirectoryObject", otherDirectoryObjectImplementors, columnOfOtherDirectoryObject)
 }
@@ -820,6 +852,22 @@ func columnOfProductOverview(c *columns.Column[*model.ProductOverview]) columns.
 		return columns.Batch(c, columns.Optional(columns.Text[licensing.Date]()), func(ctx context.Context, objs []*model.ProductOverview, _ map[string]any) ([]*licensing.Date, error) {
 			return c.Resolvers().(ResolverRoot).ProductOverview().NextLifecycleDate(ctx, objs)
 		})
+	}
+	return nil
+}
+
+func kindOfProvisionedPlan(nullable bool) columns.Kind[*licensing.ProvisionedPlan] {
+	return columns.Objects(nullable, "ProvisionedPlan", provisionedPlanImplementors, columnOfProvisionedPlan)
+}
+
+func columnOfProvisionedPlan(c *columns.Column[*licensing.ProvisionedPlan]) columns.Row {
+	switch c.Name {
+	case "service":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.ProvisionedPlan) *string { return obj.Service })
+	case "capabilityStatus":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.ProvisionedPlan) *string { return obj.CapabilityStatus })
+	case "provisioningStatus":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.ProvisionedPlan) *string { return obj.ProvisioningStatus })
 	}
 	return nil
 }
@@ -882,6 +930,24 @@ func columnOfServicePlan(c *columns.Column[*licensing.ServicePlan]) columns.Row 
 		return columns.Batch(c, columns.List(true, kindOfSubscribedSku(false)), func(ctx context.Context, objs []*licensing.ServicePlan, _ map[string]any) ([][]*licensing.SubscribedSku, error) {
 			return c.Resolvers().(ResolverRoot).ServicePlan().SubscribedSkus(ctx, objs)
 		})
+	}
+	return nil
+}
+
+func kindOfServiceProvisioningError(nullable bool) columns.Kind[*licensing.ServiceProvisioningError] {
+	return columns.Objects(nullable, "ServiceProvisioningError", serviceProvisioningErrorImplementors, columnOfServiceProvisioningError)
+}
+
+func columnOfServiceProvisioningError(c *columns.Column[*licensing.ServiceProvisioningError]) columns.Row {
+	switch c.Name {
+	case "createdDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.ServiceProvisioningError) *time.Time { return obj.CreatedDateTime })
+	case "isResolved":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.ServiceProvisioningError) *bool { return obj.IsResolved })
+	case "serviceInstance":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.ServiceProvisioningError) *string { return obj.ServiceInstance })
+	case "errorDetail":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.ServiceProvisioningError) *string { return obj.ErrorDetail })
 	}
 	return nil
 }
@@ -1048,6 +1114,22 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.JobTitle })
 	case "department":
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.Department })
+	case "companyName":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.CompanyName })
+	case "city":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.City })
+	case "state":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.State })
+	case "country":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.Country })
+	case "employeeId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.EmployeeID })
+	case "employeeType":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.EmployeeType })
+	case "employeeHireDate":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.User) *time.Time { return obj.EmployeeHireDate })
+	case "employeeOrgData":
+		return columns.Plain(c, kindOfEmployeeOrgData(true), func(obj *licensing.User) *licensing.EmployeeOrgData { return obj.EmployeeOrgData })
 	case "officeLocation":
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.OfficeLocation })
 	case "preferredLanguage":
@@ -1062,6 +1144,20 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.UsageLocation })
 	case "userType":
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.UserType })
+	case "createdDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.User) *time.Time { return obj.CreatedDateTime })
+	case "onPremisesSyncEnabled":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.User) *bool { return obj.OnPremisesSyncEnabled })
+	case "onPremisesProvisioningErrors":
+		return columns.Plain(c, columns.List(true, kindOfOnPremisesProvisioningError(false)), func(obj *licensing.User) []*licensing.OnPremisesProvisioningError {
+			return obj.OnPremisesProvisioningErrors
+		})
+	case "serviceProvisioningErrors":
+		return columns.Plain(c, columns.List(true, kindOfServiceProvisioningError(false)), func(obj *licensing.User) []*licensing.ServiceProvisioningError { return obj.ServiceProvisioningErrors })
+	case "provisionedPlans":
+		return columns.Plain(c, columns.List(true, kindOfProvisionedPlan(false)), func(obj *licensing.User) []*licensing.ProvisionedPlan { return obj.ProvisionedPlans })
+	case "isLicenseReconciliationNeeded":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.User) *bool { return obj.IsLicenseReconciliationNeeded })
 	case "assignedLicenses":
 		return columns.Plain(c, columns.List(true, kindOfAssignedLicense(false)), func(obj *licensing.User) []*licensing.AssignedLicense { return obj.AssignedLicenses })
 	case "assignedPlans":

@@ -233,6 +233,11 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	EmployeeOrgData struct {
+		CostCenter func(childComplexity int) int
+		Division   func(childComplexity int) int
+	}
+
 	Entity struct {
 		FindManyAllotmentByIDs             func(childComplexity int, reps []*model.AllotmentByIDsInput) int
 		FindManyAssignmentByIDs            func(childComplexity int, reps []*model.AssignmentByIDsInput) int
@@ -332,6 +337,13 @@ type ComplexityRoot struct {
 		UpdateAssignment           func(childComplexity int, input model.UpdateAssignmentInput) int
 	}
 
+	OnPremisesProvisioningError struct {
+		Category             func(childComplexity int) int
+		OccurredDateTime     func(childComplexity int) int
+		PropertyCausingError func(childComplexity int) int
+		Value                func(childComplexity int) int
+	}
+
 	OtherDirectoryObject struct {
 		DeletedDateTime func(childComplexity int) int
 		DisplayName     func(childComplexity int) int
@@ -350,6 +362,12 @@ type ComplexityRoot struct {
 		NextLifecycleDate func(childComplexity int) int
 		Sku               func(childComplexity int) int
 		Units             func(childComplexity int) int
+	}
+
+	ProvisionedPlan struct {
+		CapabilityStatus   func(childComplexity int) int
+		ProvisioningStatus func(childComplexity int) int
+		Service            func(childComplexity int) int
 	}
 
 	Query struct {
@@ -408,6 +426,13 @@ type ComplexityRoot struct {
 		ServicePlanID          func(childComplexity int) int
 		ServicePlanName        func(childComplexity int) int
 		SubscribedSkus         func(childComplexity int) int
+	}
+
+	ServiceProvisioningError struct {
+		CreatedDateTime func(childComplexity int) int
+		ErrorDetail     func(childComplexity int) int
+		IsResolved      func(childComplexity int) int
+		ServiceInstance func(childComplexity int) int
 	}
 
 	SubscribedSku struct {
@@ -471,30 +496,44 @@ type ComplexityRoot struct {
 	}
 
 	User struct {
-		AccountEnabled          func(childComplexity int) int
-		AssignedLicenses        func(childComplexity int) int
-		AssignedPlans           func(childComplexity int) int
-		AssignmentErrors        func(childComplexity int) int
-		Assignments             func(childComplexity int) int
-		BusinessPhones          func(childComplexity int) int
-		DeletedDateTime         func(childComplexity int) int
-		Department              func(childComplexity int) int
-		DisplayName             func(childComplexity int) int
-		GivenName               func(childComplexity int) int
-		ID                      func(childComplexity int) int
-		JobTitle                func(childComplexity int) int
-		LicenseAssignmentStates func(childComplexity int) int
-		LicenseDetails          func(childComplexity int) int
-		Mail                    func(childComplexity int) int
-		MobilePhone             func(childComplexity int) int
-		OfficeLocation          func(childComplexity int) int
-		PreferredLanguage       func(childComplexity int) int
-		Surname                 func(childComplexity int) int
-		UsageLocation           func(childComplexity int) int
-		UsageRights             func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
-		UserPrincipalName       func(childComplexity int) int
-		UserType                func(childComplexity int) int
-		WaitingMembers          func(childComplexity int) int
+		AccountEnabled                func(childComplexity int) int
+		AssignedLicenses              func(childComplexity int) int
+		AssignedPlans                 func(childComplexity int) int
+		AssignmentErrors              func(childComplexity int) int
+		Assignments                   func(childComplexity int) int
+		BusinessPhones                func(childComplexity int) int
+		City                          func(childComplexity int) int
+		CompanyName                   func(childComplexity int) int
+		Country                       func(childComplexity int) int
+		CreatedDateTime               func(childComplexity int) int
+		DeletedDateTime               func(childComplexity int) int
+		Department                    func(childComplexity int) int
+		DisplayName                   func(childComplexity int) int
+		EmployeeHireDate              func(childComplexity int) int
+		EmployeeID                    func(childComplexity int) int
+		EmployeeOrgData               func(childComplexity int) int
+		EmployeeType                  func(childComplexity int) int
+		GivenName                     func(childComplexity int) int
+		ID                            func(childComplexity int) int
+		IsLicenseReconciliationNeeded func(childComplexity int) int
+		JobTitle                      func(childComplexity int) int
+		LicenseAssignmentStates       func(childComplexity int) int
+		LicenseDetails                func(childComplexity int) int
+		Mail                          func(childComplexity int) int
+		MobilePhone                   func(childComplexity int) int
+		OfficeLocation                func(childComplexity int) int
+		OnPremisesProvisioningErrors  func(childComplexity int) int
+		OnPremisesSyncEnabled         func(childComplexity int) int
+		PreferredLanguage             func(childComplexity int) int
+		ProvisionedPlans              func(childComplexity int) int
+		ServiceProvisioningErrors     func(childComplexity int) int
+		State                         func(childComplexity int) int
+		Surname                       func(childComplexity int) int
+		UsageLocation                 func(childComplexity int) int
+		UsageRights                   func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
+		UserPrincipalName             func(childComplexity int) int
+		UserType                      func(childComplexity int) int
+		WaitingMembers                func(childComplexity int) int
 	}
 
 	UserConnection struct {
@@ -1265,6 +1304,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DirectoryObjectEdge.Node(childComplexity), true
 
+	case "EmployeeOrgData.costCenter":
+		if e.ComplexityRoot.EmployeeOrgData.CostCenter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmployeeOrgData.CostCenter(childComplexity), true
+	case "EmployeeOrgData.division":
+		if e.ComplexityRoot.EmployeeOrgData.Division == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmployeeOrgData.Division(childComplexity), true
+
 	case "Entity.findManyAllotmentByIDs":
 		if e.ComplexityRoot.Entity.FindManyAllotmentByIDs == nil {
 			break
@@ -1762,6 +1814,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.UpdateAssignment(childComplexity, args["input"].(model.UpdateAssignmentInput)), true
 
+	case "OnPremisesProvisioningError.category":
+		if e.ComplexityRoot.OnPremisesProvisioningError.Category == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OnPremisesProvisioningError.Category(childComplexity), true
+	case "OnPremisesProvisioningError.occurredDateTime":
+		if e.ComplexityRoot.OnPremisesProvisioningError.OccurredDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OnPremisesProvisioningError.OccurredDateTime(childComplexity), true
+	case "OnPremisesProvisioningError.propertyCausingError":
+		if e.ComplexityRoot.OnPremisesProvisioningError.PropertyCausingError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OnPremisesProvisioningError.PropertyCausingError(childComplexity), true
+	case "OnPremisesProvisioningError.value":
+		if e.ComplexityRoot.OnPremisesProvisioningError.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OnPremisesProvisioningError.Value(childComplexity), true
+
 	case "OtherDirectoryObject.deletedDateTime":
 		if e.ComplexityRoot.OtherDirectoryObject.DeletedDateTime == nil {
 			break
@@ -1830,6 +1907,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProductOverview.Units(childComplexity), true
+
+	case "ProvisionedPlan.capabilityStatus":
+		if e.ComplexityRoot.ProvisionedPlan.CapabilityStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProvisionedPlan.CapabilityStatus(childComplexity), true
+	case "ProvisionedPlan.provisioningStatus":
+		if e.ComplexityRoot.ProvisionedPlan.ProvisioningStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProvisionedPlan.ProvisioningStatus(childComplexity), true
+	case "ProvisionedPlan.service":
+		if e.ComplexityRoot.ProvisionedPlan.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProvisionedPlan.Service(childComplexity), true
 
 	case "Query.allotment":
 		if e.ComplexityRoot.Query.Allotment == nil {
@@ -2153,6 +2249,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ServicePlan.SubscribedSkus(childComplexity), true
 
+	case "ServiceProvisioningError.createdDateTime":
+		if e.ComplexityRoot.ServiceProvisioningError.CreatedDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceProvisioningError.CreatedDateTime(childComplexity), true
+	case "ServiceProvisioningError.errorDetail":
+		if e.ComplexityRoot.ServiceProvisioningError.ErrorDetail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceProvisioningError.ErrorDetail(childComplexity), true
+	case "ServiceProvisioningError.isResolved":
+		if e.ComplexityRoot.ServiceProvisioningError.IsResolved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceProvisioningError.IsResolved(childComplexity), true
+	case "ServiceProvisioningError.serviceInstance":
+		if e.ComplexityRoot.ServiceProvisioningError.ServiceInstance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceProvisioningError.ServiceInstance(childComplexity), true
+
 	case "SubscribedSku.accountId":
 		if e.ComplexityRoot.SubscribedSku.AccountID == nil {
 			break
@@ -2452,6 +2573,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.BusinessPhones(childComplexity), true
+	case "User.city":
+		if e.ComplexityRoot.User.City == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.City(childComplexity), true
+	case "User.companyName":
+		if e.ComplexityRoot.User.CompanyName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.CompanyName(childComplexity), true
+	case "User.country":
+		if e.ComplexityRoot.User.Country == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Country(childComplexity), true
+	case "User.createdDateTime":
+		if e.ComplexityRoot.User.CreatedDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.CreatedDateTime(childComplexity), true
 	case "User.deletedDateTime":
 		if e.ComplexityRoot.User.DeletedDateTime == nil {
 			break
@@ -2470,6 +2615,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.DisplayName(childComplexity), true
+	case "User.employeeHireDate":
+		if e.ComplexityRoot.User.EmployeeHireDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.EmployeeHireDate(childComplexity), true
+	case "User.employeeId":
+		if e.ComplexityRoot.User.EmployeeID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.EmployeeID(childComplexity), true
+	case "User.employeeOrgData":
+		if e.ComplexityRoot.User.EmployeeOrgData == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.EmployeeOrgData(childComplexity), true
+	case "User.employeeType":
+		if e.ComplexityRoot.User.EmployeeType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.EmployeeType(childComplexity), true
 	case "User.givenName":
 		if e.ComplexityRoot.User.GivenName == nil {
 			break
@@ -2482,6 +2651,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.ID(childComplexity), true
+	case "User.isLicenseReconciliationNeeded":
+		if e.ComplexityRoot.User.IsLicenseReconciliationNeeded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.IsLicenseReconciliationNeeded(childComplexity), true
 	case "User.jobTitle":
 		if e.ComplexityRoot.User.JobTitle == nil {
 			break
@@ -2518,12 +2693,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.OfficeLocation(childComplexity), true
+	case "User.onPremisesProvisioningErrors":
+		if e.ComplexityRoot.User.OnPremisesProvisioningErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.OnPremisesProvisioningErrors(childComplexity), true
+	case "User.onPremisesSyncEnabled":
+		if e.ComplexityRoot.User.OnPremisesSyncEnabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.OnPremisesSyncEnabled(childComplexity), true
 	case "User.preferredLanguage":
 		if e.ComplexityRoot.User.PreferredLanguage == nil {
 			break
 		}
 
 		return e.ComplexityRoot.User.PreferredLanguage(childComplexity), true
+	case "User.provisionedPlans":
+		if e.ComplexityRoot.User.ProvisionedPlans == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.ProvisionedPlans(childComplexity), true
+	case "User.serviceProvisioningErrors":
+		if e.ComplexityRoot.User.ServiceProvisioningErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.ServiceProvisioningErrors(childComplexity), true
+	case "User.state":
+		if e.ComplexityRoot.User.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.State(childComplexity), true
 	case "User.surname":
 		if e.ComplexityRoot.User.Surname == nil {
 			break
@@ -4489,11 +4694,47 @@ input UserFilter {
   skuId: UUID
   "True for users with any license, false for users without one. Filtered by Microsoft Graph."
   licensed: Boolean
+  "Users with one of these products, 1 to 50. Filtered by the gateway, page by page."
+  skuIds: [UUID!] @upstream(each: 9)
+  "Users who can use this service plan. Filtered by Microsoft Graph."
+  servicePlanId: UUID
+  """
+  Users with a product that is assigned directly, through groups, or both; with ` + "`" + `skuId` + "`" + ` or ` + "`" + `skuIds` + "`" + `, with one of these
+  products. Filtered by the gateway, page by page.
+  """
+  assignment: AssignmentSource @upstream(each: 9)
   """
   Users whose display name starts with this text, case-insensitive: 1 to 120 characters. Filtered by Microsoft Graph.
   Needs the scope Licenses.ReadPersonal if callers are authenticated.
   """
   displayNameStartsWith: String
+  "True for accounts that can sign in, false for disabled accounts. Filtered by Microsoft Graph."
+  accountEnabled: Boolean
+  "Members or guests. Filtered by Microsoft Graph."
+  userType: UserType
+  "True for accounts that are synchronized from an on-premises directory, false for others. Filtered by Microsoft Graph."
+  onPremisesSynced: Boolean
+  "Accounts created at this time or later. Filtered by Microsoft Graph."
+  createdFrom: DateTime
+  "Accounts created before this time. Filtered by Microsoft Graph."
+  createdBefore: DateTime
+  "Users with this usage location, an ISO 3166-1 alpha-2 code such as CH. Filtered by Microsoft Graph."
+  usageLocation: String
+  "True for users with a usage location, false for users without. Filtered by Microsoft Graph."
+  hasUsageLocation: Boolean
+  """
+  Users of this department, case-insensitive: 1 to 120 characters. Filtered by Microsoft Graph. Needs the scope
+  Licenses.ReadPersonal if callers are authenticated.
+  """
+  department: String
+  "Users of this company. As ` + "`" + `department` + "`" + `."
+  companyName: String
+  "Users in this city. As ` + "`" + `department` + "`" + `."
+  city: String
+  "Users with this country or region in their address. As ` + "`" + `department` + "`" + `."
+  country: String
+  "Users with this kind of employment. As ` + "`" + `department` + "`" + `."
+  employeeType: String
   "Users with a license in this state. Filtered by the gateway, page by page."
   state: LicenseState @upstream(each: 9)
   """
@@ -4506,9 +4747,28 @@ input UserFilter {
   """
   Users with a license that the group with this object ID assigned. The gateway reads its direct members, two upstream
   requests for each 300, and filters them. Members with unreadable licenses are returned too, with an error on the
-  list. Needs GroupMember.Read.All too. Cannot be combined with ` + "`" + `licensed` + "`" + `, ` + "`" + `displayNameStartsWith` + "`" + ` or ` + "`" + `orderBy` + "`" + `.
+  list. Needs GroupMember.Read.All too. Can be combined with
+  ` + "`" + `skuId` + "`" + `, ` + "`" + `state` + "`" + `, ` + "`" + `error` + "`" + ` and ` + "`" + `hasLicenseErrors` + "`" + ` only.
   """
   assignedByGroup: ID @upstream(each: 210)
+}
+
+"Sources of a user's product."
+enum AssignmentSource {
+  "Assigned directly, and through no group."
+  DIRECT
+  "Assigned through groups only."
+  INHERITED
+  "Assigned both directly and through a group: one of them is superfluous."
+  DIRECT_AND_INHERITED
+}
+
+"Types of accounts."
+enum UserType {
+  "A member of the organization."
+  MEMBER
+  "A guest of the organization."
+  GUEST
 }
 
 "Order of a list of users. Needs the scope Licenses.ReadPersonal if callers are authenticated."
@@ -4591,6 +4851,37 @@ type User implements DirectoryObject & Node
   department: String
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Name of the company, such as of a guest or a contractor."
+  companyName: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "City."
+  city: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "State or province."
+  state: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Country or region of the address; not the ` + "`" + `usageLocation` + "`" + `."
+  country: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Employee number of the organization."
+  employeeId: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Kind of employment, such as ` + "`" + `Employee` + "`" + ` or ` + "`" + `Contractor` + "`" + `; the organization defines its values."
+  employeeType: String
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Time at which the employment began or begins."
+  employeeHireDate: DateTime
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Cost center and division of the user."
+  employeeOrgData: EmployeeOrgData
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Office location."
   officeLocation: String
     @shareable
@@ -4614,6 +4905,25 @@ type User implements DirectoryObject & Node
   usageLocation: String @shareable
   "` + "`" + `Member` + "`" + ` or ` + "`" + `Guest` + "`" + `."
   userType: String @shareable
+  "Time of creation; null for some accounts from before June 2018."
+  createdDateTime: DateTime @shareable
+  "Whether the account is synchronized from an on-premises directory; null if it never was."
+  onPremisesSyncEnabled: Boolean @shareable
+  """
+  Conflicts with other objects that were found when the account was synchronized, with the value in conflict: the
+  cause of UNIQUENESS_VIOLATION.
+  """
+  onPremisesProvisioningErrors: [OnPremisesProvisioningError!]
+    @listSize(assumedSize: 1)
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Errors of services that reject the account until an administrator acts."
+  serviceProvisioningErrors: [ServiceProvisioningError!]
+    @listSize(assumedSize: 1)
+    @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+  "Services that are provisioned for the user, several times if several service plans include the service."
+  provisionedPlans: [ProvisionedPlan!] @listSize(assumedSize: 40)
+  "Whether the user's mailbox waits for a license for Exchange Online."
+  isLicenseReconciliationNeeded: Boolean
   "Licenses of the user, direct or through groups, merged."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
   "Service plans assigned to the user, deleted ones included."
@@ -4680,6 +4990,50 @@ type AssignedLicense {
   disabledPlans: [ServicePlan!]
     @listSize(assumedSize: 5)
     @upstream(once: 1)
+}
+
+"Cost center and division of a user."
+type EmployeeOrgData @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]]) {
+  "Cost center."
+  costCenter: String
+  "Division."
+  division: String
+}
+
+"A conflict of an account that is synchronized from an on-premises directory."
+type OnPremisesProvisioningError
+  @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]]) {
+  "Category: ` + "`" + `PropertyConflict` + "`" + ` if another object has the value."
+  category: String
+  "Property in conflict, such as ` + "`" + `ProxyAddresses` + "`" + ` or ` + "`" + `UserPrincipalName` + "`" + `."
+  propertyCausingError: String
+  "Value in conflict."
+  value: String
+  "Time at which the conflict was found."
+  occurredDateTime: DateTime
+}
+
+"An error of a service that rejects an account."
+type ServiceProvisioningError @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]]) {
+  "Time of the error."
+  createdDateTime: DateTime
+  "Whether the error was resolved."
+  isResolved: Boolean
+  "Instance of the service, such as exchange/NAMPRD09-001-01."
+  serviceInstance: String
+  "Details as XML, in a form that Microsoft does not document."
+  errorDetail: String
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+}
+
+"A service that is provisioned for a user."
+type ProvisionedPlan {
+  "Name of the service, such as ` + "`" + `exchange` + "`" + `."
+  service: String
+  "State of the plan, such as ` + "`" + `Enabled` + "`" + ` or ` + "`" + `Deleted` + "`" + `, as Microsoft Graph returned it."
+  capabilityStatus: String
+  "Status of the provisioning, such as ` + "`" + `Success` + "`" + ` or ` + "`" + `PendingInput` + "`" + `, as Microsoft Graph returned it."
+  provisioningStatus: String
 }
 
 "A service plan that was assigned to a user."
@@ -5263,6 +5617,16 @@ func (ec *executionContext) childFields_DirectoryObjectEdge(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type DirectoryObjectEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_EmployeeOrgData(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "costCenter":
+		return ec.fieldContext_EmployeeOrgData_costCenter(ctx, field)
+	case "division":
+		return ec.fieldContext_EmployeeOrgData_division(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmployeeOrgData", field.Name)
+}
+
 func (ec *executionContext) childFields_Group(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5419,6 +5783,20 @@ func (ec *executionContext) childFields_LicensingOverview(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type LicensingOverview", field.Name)
 }
 
+func (ec *executionContext) childFields_OnPremisesProvisioningError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "category":
+		return ec.fieldContext_OnPremisesProvisioningError_category(ctx, field)
+	case "propertyCausingError":
+		return ec.fieldContext_OnPremisesProvisioningError_propertyCausingError(ctx, field)
+	case "value":
+		return ec.fieldContext_OnPremisesProvisioningError_value(ctx, field)
+	case "occurredDateTime":
+		return ec.fieldContext_OnPremisesProvisioningError_occurredDateTime(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OnPremisesProvisioningError", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -5443,6 +5821,18 @@ func (ec *executionContext) childFields_ProductOverview(ctx context.Context, fie
 		return ec.fieldContext_ProductOverview_nextLifecycleDate(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductOverview", field.Name)
+}
+
+func (ec *executionContext) childFields_ProvisionedPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_ProvisionedPlan_service(ctx, field)
+	case "capabilityStatus":
+		return ec.fieldContext_ProvisionedPlan_capabilityStatus(ctx, field)
+	case "provisioningStatus":
+		return ec.fieldContext_ProvisionedPlan_provisioningStatus(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProvisionedPlan", field.Name)
 }
 
 func (ec *executionContext) childFields_Remedy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5515,6 +5905,20 @@ func (ec *executionContext) childFields_ServicePlan(ctx context.Context, field g
 		return ec.fieldContext_ServicePlan_subscribedSkus(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServicePlan", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceProvisioningError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "createdDateTime":
+		return ec.fieldContext_ServiceProvisioningError_createdDateTime(ctx, field)
+	case "isResolved":
+		return ec.fieldContext_ServiceProvisioningError_isResolved(ctx, field)
+	case "serviceInstance":
+		return ec.fieldContext_ServiceProvisioningError_serviceInstance(ctx, field)
+	case "errorDetail":
+		return ec.fieldContext_ServiceProvisioningError_errorDetail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceProvisioningError", field.Name)
 }
 
 func (ec *executionContext) childFields_SubscribedSku(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5657,6 +6061,22 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_jobTitle(ctx, field)
 	case "department":
 		return ec.fieldContext_User_department(ctx, field)
+	case "companyName":
+		return ec.fieldContext_User_companyName(ctx, field)
+	case "city":
+		return ec.fieldContext_User_city(ctx, field)
+	case "state":
+		return ec.fieldContext_User_state(ctx, field)
+	case "country":
+		return ec.fieldContext_User_country(ctx, field)
+	case "employeeId":
+		return ec.fieldContext_User_employeeId(ctx, field)
+	case "employeeType":
+		return ec.fieldContext_User_employeeType(ctx, field)
+	case "employeeHireDate":
+		return ec.fieldContext_User_employeeHireDate(ctx, field)
+	case "employeeOrgData":
+		return ec.fieldContext_User_employeeOrgData(ctx, field)
 	case "officeLocation":
 		return ec.fieldContext_User_officeLocation(ctx, field)
 	case "preferredLanguage":
@@ -5671,6 +6091,18 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_usageLocation(ctx, field)
 	case "userType":
 		return ec.fieldContext_User_userType(ctx, field)
+	case "createdDateTime":
+		return ec.fieldContext_User_createdDateTime(ctx, field)
+	case "onPremisesSyncEnabled":
+		return ec.fieldContext_User_onPremisesSyncEnabled(ctx, field)
+	case "onPremisesProvisioningErrors":
+		return ec.fieldContext_User_onPremisesProvisioningErrors(ctx, field)
+	case "serviceProvisioningErrors":
+		return ec.fieldContext_User_serviceProvisioningErrors(ctx, field)
+	case "provisionedPlans":
+		return ec.fieldContext_User_provisionedPlans(ctx, field)
+	case "isLicenseReconciliationNeeded":
+		return ec.fieldContext_User_isLicenseReconciliationNeeded(ctx, field)
 	case "assignedLicenses":
 		return ec.fieldContext_User_assignedLicenses(ctx, field)
 	case "assignedPlans":

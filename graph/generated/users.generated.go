@@ -312,6 +312,52 @@ func (ec *executionContext) fieldContext_AssignedPlan_displayName(_ context.Cont
 	return graphql.NewScalarFieldContext("AssignedPlan", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _EmployeeOrgData_costCenter(ctx context.Context, field graphql.CollectedField, obj *licensing.EmployeeOrgData) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmployeeOrgData_costCenter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CostCenter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EmployeeOrgData_costCenter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmployeeOrgData", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EmployeeOrgData_division(ctx context.Context, field graphql.CollectedField, obj *licensing.EmployeeOrgData) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EmployeeOrgData_division(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Division, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_EmployeeOrgData_division(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EmployeeOrgData", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _LicenseDetails_id(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseDetails) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -466,6 +512,259 @@ func (ec *executionContext) fieldContext_LicenseDetails_servicePlans(_ context.C
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _OnPremisesProvisioningError_category(ctx context.Context, field graphql.CollectedField, obj *licensing.OnPremisesProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OnPremisesProvisioningError_category(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Category, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OnPremisesProvisioningError_category(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OnPremisesProvisioningError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _OnPremisesProvisioningError_propertyCausingError(ctx context.Context, field graphql.CollectedField, obj *licensing.OnPremisesProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OnPremisesProvisioningError_propertyCausingError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PropertyCausingError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OnPremisesProvisioningError_propertyCausingError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OnPremisesProvisioningError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _OnPremisesProvisioningError_value(ctx context.Context, field graphql.CollectedField, obj *licensing.OnPremisesProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OnPremisesProvisioningError_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OnPremisesProvisioningError_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OnPremisesProvisioningError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _OnPremisesProvisioningError_occurredDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.OnPremisesProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OnPremisesProvisioningError_occurredDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OccurredDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OnPremisesProvisioningError_occurredDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OnPremisesProvisioningError", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _ProvisionedPlan_service(ctx context.Context, field graphql.CollectedField, obj *licensing.ProvisionedPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProvisionedPlan_service(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Service, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProvisionedPlan_service(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProvisionedPlan", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProvisionedPlan_capabilityStatus(ctx context.Context, field graphql.CollectedField, obj *licensing.ProvisionedPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProvisionedPlan_capabilityStatus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CapabilityStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProvisionedPlan_capabilityStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProvisionedPlan", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProvisionedPlan_provisioningStatus(ctx context.Context, field graphql.CollectedField, obj *licensing.ProvisionedPlan) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProvisionedPlan_provisioningStatus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProvisioningStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProvisionedPlan_provisioningStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProvisionedPlan", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceProvisioningError_createdDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.ServiceProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceProvisioningError_createdDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceProvisioningError_createdDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceProvisioningError", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceProvisioningError_isResolved(ctx context.Context, field graphql.CollectedField, obj *licensing.ServiceProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceProvisioningError_isResolved(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsResolved, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceProvisioningError_isResolved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceProvisioningError", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceProvisioningError_serviceInstance(ctx context.Context, field graphql.CollectedField, obj *licensing.ServiceProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceProvisioningError_serviceInstance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServiceInstance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceProvisioningError_serviceInstance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceProvisioningError", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceProvisioningError_errorDetail(ctx context.Context, field graphql.CollectedField, obj *licensing.ServiceProvisioningError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceProvisioningError_errorDetail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ErrorDetail, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceProvisioningError_errorDetail(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceProvisioningError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _User_id(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
@@ -675,6 +974,199 @@ func (ec *executionContext) fieldContext_User_department(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _User_companyName(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_companyName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CompanyName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_companyName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_city(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_city(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.City, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_city(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_state(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_country(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_country(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Country, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_country(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_employeeId(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_employeeId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmployeeID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_employeeId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_employeeType(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_employeeType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmployeeType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_employeeType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_employeeHireDate(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_employeeHireDate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmployeeHireDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_employeeHireDate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _User_employeeOrgData(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_employeeOrgData(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmployeeOrgData, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.EmployeeOrgData) graphql.Marshaler {
+			return ec.marshalOEmployeeOrgData2ᚖlicensegraphᚋinternalᚋlicensingᚐEmployeeOrgData(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_employeeOrgData(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EmployeeOrgData(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _User_officeLocation(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -834,6 +1326,171 @@ func (ec *executionContext) _User_userType(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_User_userType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _User_createdDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_createdDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_createdDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _User_onPremisesSyncEnabled(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_onPremisesSyncEnabled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnPremisesSyncEnabled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_onPremisesSyncEnabled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _User_onPremisesProvisioningErrors(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_onPremisesProvisioningErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnPremisesProvisioningErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.OnPremisesProvisioningError) graphql.Marshaler {
+			return ec.marshalOOnPremisesProvisioningError2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐOnPremisesProvisioningErrorᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_onPremisesProvisioningErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OnPremisesProvisioningError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_serviceProvisioningErrors(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_serviceProvisioningErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServiceProvisioningErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.ServiceProvisioningError) graphql.Marshaler {
+			return ec.marshalOServiceProvisioningError2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐServiceProvisioningErrorᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_serviceProvisioningErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServiceProvisioningError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_provisionedPlans(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_provisionedPlans(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProvisionedPlans, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.ProvisionedPlan) graphql.Marshaler {
+			return ec.marshalOProvisionedPlan2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐProvisionedPlanᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_provisionedPlans(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProvisionedPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_isLicenseReconciliationNeeded(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_isLicenseReconciliationNeeded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsLicenseReconciliationNeeded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_isLicenseReconciliationNeeded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _User_assignedLicenses(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
@@ -1463,7 +2120,7 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"skuId", "licensed", "displayNameStartsWith", "state", "error", "hasLicenseErrors", "assignedByGroup"}
+	fieldsInOrder := [...]string{"skuId", "licensed", "skuIds", "servicePlanId", "assignment", "displayNameStartsWith", "accountEnabled", "userType", "onPremisesSynced", "createdFrom", "createdBefore", "usageLocation", "hasUsageLocation", "department", "companyName", "city", "country", "employeeType", "state", "error", "hasLicenseErrors", "assignedByGroup"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1484,6 +2141,27 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 				return it, err
 			}
 			it.Licensed = data
+		case "skuIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("skuIds"))
+			data, err := ec.unmarshalOUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SkuIds = data
+		case "servicePlanId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("servicePlanId"))
+			data, err := ec.unmarshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServicePlanID = data
+		case "assignment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignment"))
+			data, err := ec.unmarshalOAssignmentSource2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentSource(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Assignment = data
 		case "displayNameStartsWith":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("displayNameStartsWith"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -1491,6 +2169,90 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 				return it, err
 			}
 			it.DisplayNameStartsWith = data
+		case "accountEnabled":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accountEnabled"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccountEnabled = data
+		case "userType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userType"))
+			data, err := ec.unmarshalOUserType2ᚖlicensegraphᚋgraphᚋmodelᚐUserType(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserType = data
+		case "onPremisesSynced":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onPremisesSynced"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OnPremisesSynced = data
+		case "createdFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdFrom"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedFrom = data
+		case "createdBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdBefore"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedBefore = data
+		case "usageLocation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("usageLocation"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UsageLocation = data
+		case "hasUsageLocation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hasUsageLocation"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HasUsageLocation = data
+		case "department":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("department"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Department = data
+		case "companyName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("companyName"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CompanyName = data
+		case "city":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("city"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.City = data
+		case "country":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("country"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Country = data
+		case "employeeType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("employeeType"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EmployeeType = data
 		case "state":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
 			data, err := ec.unmarshalOLicenseState2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseState(ctx, v)
@@ -1745,6 +2507,49 @@ func (ec *executionContext) _AssignedPlan(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var employeeOrgDataImplementors = []string{"EmployeeOrgData"}
+
+func (ec *executionContext) _EmployeeOrgData(ctx context.Context, sel ast.SelectionSet, obj *licensing.EmployeeOrgData) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, employeeOrgDataImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EmployeeOrgData")
+		case "costCenter":
+			out.Values[i] = ec._EmployeeOrgData_costCenter(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "division":
+			out.Values[i] = ec._EmployeeOrgData_division(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var licenseDetailsImplementors = []string{"LicenseDetails"}
 
 func (ec *executionContext) _LicenseDetails(ctx context.Context, sel ast.SelectionSet, obj *licensing.LicenseDetails) graphql.Marshaler {
@@ -1836,6 +2641,160 @@ func (ec *executionContext) _LicenseDetails(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var onPremisesProvisioningErrorImplementors = []string{"OnPremisesProvisioningError"}
+
+func (ec *executionContext) _OnPremisesProvisioningError(ctx context.Context, sel ast.SelectionSet, obj *licensing.OnPremisesProvisioningError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, onPremisesProvisioningErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OnPremisesProvisioningError")
+		case "category":
+			out.Values[i] = ec._OnPremisesProvisioningError_category(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "propertyCausingError":
+			out.Values[i] = ec._OnPremisesProvisioningError_propertyCausingError(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._OnPremisesProvisioningError_value(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "occurredDateTime":
+			out.Values[i] = ec._OnPremisesProvisioningError_occurredDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var provisionedPlanImplementors = []string{"ProvisionedPlan"}
+
+func (ec *executionContext) _ProvisionedPlan(ctx context.Context, sel ast.SelectionSet, obj *licensing.ProvisionedPlan) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, provisionedPlanImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProvisionedPlan")
+		case "service":
+			out.Values[i] = ec._ProvisionedPlan_service(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "capabilityStatus":
+			out.Values[i] = ec._ProvisionedPlan_capabilityStatus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "provisioningStatus":
+			out.Values[i] = ec._ProvisionedPlan_provisioningStatus(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var serviceProvisioningErrorImplementors = []string{"ServiceProvisioningError"}
+
+func (ec *executionContext) _ServiceProvisioningError(ctx context.Context, sel ast.SelectionSet, obj *licensing.ServiceProvisioningError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, serviceProvisioningErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ServiceProvisioningError")
+		case "createdDateTime":
+			out.Values[i] = ec._ServiceProvisioningError_createdDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "isResolved":
+			out.Values[i] = ec._ServiceProvisioningError_isResolved(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "serviceInstance":
+			out.Values[i] = ec._ServiceProvisioningError_serviceInstance(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errorDetail":
+			out.Values[i] = ec._ServiceProvisioningError_errorDetail(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var userImplementors = []string{"User", "DirectoryObject", "Node", "_Entity"}
 
 func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *licensing.User) graphql.Marshaler {
@@ -1893,6 +2852,46 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "companyName":
+			out.Values[i] = ec._User_companyName(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "city":
+			out.Values[i] = ec._User_city(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._User_state(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "country":
+			out.Values[i] = ec._User_country(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "employeeId":
+			out.Values[i] = ec._User_employeeId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "employeeType":
+			out.Values[i] = ec._User_employeeType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "employeeHireDate":
+			out.Values[i] = ec._User_employeeHireDate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "employeeOrgData":
+			out.Values[i] = ec._User_employeeOrgData(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "officeLocation":
 			out.Values[i] = ec._User_officeLocation(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -1925,6 +2924,36 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "userType":
 			out.Values[i] = ec._User_userType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdDateTime":
+			out.Values[i] = ec._User_createdDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "onPremisesSyncEnabled":
+			out.Values[i] = ec._User_onPremisesSyncEnabled(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "onPremisesProvisioningErrors":
+			out.Values[i] = ec._User_onPremisesProvisioningErrors(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "serviceProvisioningErrors":
+			out.Values[i] = ec._User_serviceProvisioningErrors(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "provisionedPlans":
+			out.Values[i] = ec._User_provisionedPlans(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isLicenseReconciliationNeeded":
+			out.Values[i] = ec._User_isLicenseReconciliationNeeded(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2322,6 +3351,36 @@ func (ec *executionContext) marshalNLicenseDetails2ᚖlicensegraphᚋinternalᚋ
 	return ec._LicenseDetails(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOnPremisesProvisioningError2ᚖlicensegraphᚋinternalᚋlicensingᚐOnPremisesProvisioningError(ctx context.Context, sel ast.SelectionSet, v *licensing.OnPremisesProvisioningError) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._OnPremisesProvisioningError(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProvisionedPlan2ᚖlicensegraphᚋinternalᚋlicensingᚐProvisionedPlan(ctx context.Context, sel ast.SelectionSet, v *licensing.ProvisionedPlan) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProvisionedPlan(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNServiceProvisioningError2ᚖlicensegraphᚋinternalᚋlicensingᚐServiceProvisioningError(ctx context.Context, sel ast.SelectionSet, v *licensing.ServiceProvisioningError) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ServiceProvisioningError(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNUser2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.User) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "User", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -2431,6 +3490,32 @@ func (ec *executionContext) marshalOAssignedPlan2ᚕᚖlicensegraphᚋinternal�
 	return ret
 }
 
+func (ec *executionContext) unmarshalOAssignmentSource2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentSource(ctx context.Context, v any) (*model.AssignmentSource, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AssignmentSource(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAssignmentSource2ᚖlicensegraphᚋgraphᚋmodelᚐAssignmentSource(ctx context.Context, sel ast.SelectionSet, v *model.AssignmentSource) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) marshalOEmployeeOrgData2ᚖlicensegraphᚋinternalᚋlicensingᚐEmployeeOrgData(ctx context.Context, sel ast.SelectionSet, v *licensing.EmployeeOrgData) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._EmployeeOrgData(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOLicenseDetails2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseDetailsᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.LicenseDetails) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -2440,6 +3525,63 @@ func (ec *executionContext) marshalOLicenseDetails2ᚕᚖlicensegraphᚋinternal
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNLicenseDetails2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseDetails(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOOnPremisesProvisioningError2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐOnPremisesProvisioningErrorᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.OnPremisesProvisioningError) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOnPremisesProvisioningError2ᚖlicensegraphᚋinternalᚋlicensingᚐOnPremisesProvisioningError(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOProvisionedPlan2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐProvisionedPlanᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.ProvisionedPlan) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProvisionedPlan2ᚖlicensegraphᚋinternalᚋlicensingᚐProvisionedPlan(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOServiceProvisioningError2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐServiceProvisioningErrorᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.ServiceProvisioningError) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNServiceProvisioningError2ᚖlicensegraphᚋinternalᚋlicensingᚐServiceProvisioningError(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2493,6 +3635,25 @@ func (ec *executionContext) unmarshalOUserOrder2ᚖlicensegraphᚋgraphᚋmodel�
 	}
 	res, err := ec.unmarshalInputUserOrder(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOUserType2ᚖlicensegraphᚋgraphᚋmodelᚐUserType(ctx context.Context, v any) (*model.UserType, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.UserType(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUserType2ᚖlicensegraphᚋgraphᚋmodelᚐUserType(ctx context.Context, sel ast.SelectionSet, v *model.UserType) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -18,7 +18,22 @@ type AssignmentErrorFilter struct {
 // UserFilter filters users; conditions are combined with AND.
 type UserFilter struct {
 	SkuID                 *licensing.GUID
+	SkuIds                []licensing.GUID
+	ServicePlanID         *licensing.GUID
 	Licensed              *bool
+	Assignment            *AssignmentSource
+	AccountEnabled        *bool
+	UserType              *UserType
+	OnPremisesSynced      *bool
+	CreatedFrom           *time.Time
+	CreatedBefore         *time.Time
+	UsageLocation         *string
+	HasUsageLocation      *bool
+	Department            *string
+	CompanyName           *string
+	City                  *string
+	Country               *string
+	EmployeeType          *string
 	DisplayNameStartsWith *string
 	State                 *licensing.LicenseState
 	Error                 *licensing.LicenseErrorCode
@@ -39,6 +54,12 @@ type AllotmentFilter struct {
 	MinAvailableUnits *int32
 	MaxAvailableUnits *int32
 }
+
+// AssignmentSource tells how a user's product is assigned.
+type AssignmentSource string
+
+// UserType is the type of an account.
+type UserType string
 
 // OrderDirection is ascending or descending.
 type OrderDirection string
@@ -67,6 +88,13 @@ type (
 
 // Enum values.
 const (
+	AssignedDirectly AssignmentSource = "DIRECT"
+	AssignedByGroups AssignmentSource = "INHERITED"
+	AssignedBothWays AssignmentSource = "DIRECT_AND_INHERITED"
+
+	Members UserType = "MEMBER"
+	Guests  UserType = "GUEST"
+
 	Ascending  OrderDirection = "ASC"
 	Descending OrderDirection = "DESC"
 

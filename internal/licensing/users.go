@@ -8,26 +8,40 @@ import (
 
 // User is an account that can sign in.
 type User struct {
-	upstream.Unread         `json:"-"`
-	ID                      string                    `json:"id"`
-	DeletedDateTime         *time.Time                `json:"deletedDateTime"`
-	DisplayName             *string                   `json:"displayName"`
-	GivenName               *string                   `json:"givenName"`
-	Surname                 *string                   `json:"surname"`
-	UserPrincipalName       *string                   `json:"userPrincipalName"`
-	Mail                    *string                   `json:"mail"`
-	JobTitle                *string                   `json:"jobTitle"`
-	Department              *string                   `json:"department"`
-	OfficeLocation          *string                   `json:"officeLocation"`
-	PreferredLanguage       *string                   `json:"preferredLanguage"`
-	BusinessPhones          []string                  `json:"businessPhones"`
-	MobilePhone             *string                   `json:"mobilePhone"`
-	AccountEnabled          *bool                     `json:"accountEnabled"`
-	UsageLocation           *string                   `json:"usageLocation"`
-	UserType                *string                   `json:"userType"`
-	AssignedLicenses        []*AssignedLicense        `json:"assignedLicenses"`
-	AssignedPlans           []*AssignedPlan           `json:"assignedPlans"`
-	LicenseAssignmentStates []*LicenseAssignmentState `json:"licenseAssignmentStates"`
+	upstream.Unread               `json:"-"`
+	ID                            string                         `json:"id"`
+	DeletedDateTime               *time.Time                     `json:"deletedDateTime"`
+	DisplayName                   *string                        `json:"displayName"`
+	GivenName                     *string                        `json:"givenName"`
+	Surname                       *string                        `json:"surname"`
+	UserPrincipalName             *string                        `json:"userPrincipalName"`
+	Mail                          *string                        `json:"mail"`
+	JobTitle                      *string                        `json:"jobTitle"`
+	Department                    *string                        `json:"department"`
+	OfficeLocation                *string                        `json:"officeLocation"`
+	CompanyName                   *string                        `json:"companyName"`
+	City                          *string                        `json:"city"`
+	State                         *string                        `json:"state"`
+	Country                       *string                        `json:"country"`
+	EmployeeID                    *string                        `json:"employeeId"`
+	EmployeeType                  *string                        `json:"employeeType"`
+	EmployeeHireDate              *time.Time                     `json:"employeeHireDate"`
+	EmployeeOrgData               *EmployeeOrgData               `json:"employeeOrgData"`
+	PreferredLanguage             *string                        `json:"preferredLanguage"`
+	BusinessPhones                []string                       `json:"businessPhones"`
+	MobilePhone                   *string                        `json:"mobilePhone"`
+	AccountEnabled                *bool                          `json:"accountEnabled"`
+	UsageLocation                 *string                        `json:"usageLocation"`
+	UserType                      *string                        `json:"userType"`
+	CreatedDateTime               *time.Time                     `json:"createdDateTime"`
+	OnPremisesSyncEnabled         *bool                          `json:"onPremisesSyncEnabled"`
+	OnPremisesProvisioningErrors  []*OnPremisesProvisioningError `json:"onPremisesProvisioningErrors"`
+	ServiceProvisioningErrors     []*ServiceProvisioningError    `json:"serviceProvisioningErrors"`
+	ProvisionedPlans              []*ProvisionedPlan             `json:"provisionedPlans"`
+	IsLicenseReconciliationNeeded *bool                          `json:"isLicenseReconciliationNeeded"`
+	AssignedLicenses              []*AssignedLicense             `json:"assignedLicenses"`
+	AssignedPlans                 []*AssignedPlan                `json:"assignedPlans"`
+	LicenseAssignmentStates       []*LicenseAssignmentState      `json:"licenseAssignmentStates"`
 }
 
 // ObjectID returns the directory object ID.
@@ -55,6 +69,40 @@ type AssignedLicense struct {
 	upstream.Unread `json:"-"`
 	SkuID           *GUID  `json:"skuId"`
 	DisabledPlans   []GUID `json:"disabledPlans"`
+}
+
+// EmployeeOrgData is the cost center and the division of a user.
+type EmployeeOrgData struct {
+	upstream.Unread `json:"-"`
+	CostCenter      *string `json:"costCenter"`
+	Division        *string `json:"division"`
+}
+
+// OnPremisesProvisioningError is a conflict of a synchronized account.
+type OnPremisesProvisioningError struct {
+	upstream.Unread      `json:"-"`
+	Category             *string    `json:"category"`
+	PropertyCausingError *string    `json:"propertyCausingError"`
+	Value                *string    `json:"value"`
+	OccurredDateTime     *time.Time `json:"occurredDateTime"`
+}
+
+// ServiceProvisioningError is an error of a service that rejects an account. ErrorDetail is a property of the derived
+// type serviceProvisioningXmlError.
+type ServiceProvisioningError struct {
+	upstream.Unread `json:"-"`
+	CreatedDateTime *time.Time `json:"createdDateTime"`
+	IsResolved      *bool      `json:"isResolved"`
+	ServiceInstance *string    `json:"serviceInstance"`
+	ErrorDetail     *string    `json:"errorDetail"`
+}
+
+// ProvisionedPlan is a service that is provisioned for a user.
+type ProvisionedPlan struct {
+	upstream.Unread    `json:"-"`
+	Service            *string `json:"service"`
+	CapabilityStatus   *string `json:"capabilityStatus"`
+	ProvisioningStatus *string `json:"provisioningStatus"`
 }
 
 // AssignedPlan is a service plan that is or was assigned to a user.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,7 +19,7 @@ import (
 // with other queries, for which it may select a delayed replica.
 func TestAdvancedQueries(t *testing.T) {
 	t.Parallel()
-	name := upstream.Order{By: "displayName"}
+	name, from := upstream.Order{By: "displayName"}, time.Date(2026, 12, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
 	for _, tt := range []struct {
 		q        upstream.Query
 		groups   bool
@@ -33,11 +34,23 @@ func TestAdvancedQueries(t *testing.T) {
 		{q: upstream.Query{Filter: upstream.Filter{WithLicenseErrors: true}}, groups: true, want: "$filter=hasMembersWithLicenseErrors eq true"},
 		{q: upstream.Query{Count: true}, want: "$count=true", advanced: true},
 		{q: upstream.Query{Count: true}, groups: true, want: "$count=true", advanced: true},
-		{q: upstream.Query{Filter: upstream.Filter{Licensed: true}}, want: "$filter=assignedLicenses/$count ne 0&$count=true", advanced: true},
-		{q: upstream.Query{Filter: upstream.Filter{Unlicensed: true, DisplayNamePrefix: "a"}},
+		{q: upstream.Query{Filter: upstream.Filter{Licensed: upstream.Yes}}, want: "$filter=assignedLicenses/$count ne 0&$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{Licensed: upstream.No, DisplayNamePrefix: "a"}},
 			want: "$filter=assignedLicenses/$count eq 0 and startswith(displayName,'a')&$count=true", advanced: true},
-		{q: upstream.Query{Filter: upstream.Filter{Licensed: true, Unlicensed: true}},
-			want: "$filter=assignedLicenses/$count ne 0 and assignedLicenses/$count eq 0&$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{Licensed: upstream.Yes, AccountEnabled: upstream.No}},
+			want: "$filter=assignedLicenses/$count ne 0 and accountEnabled eq false&$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{AccountEnabled: upstream.Yes, OnPremisesSynced: upstream.Yes, UserType: "Guest"}},
+			want: "$filter=accountEnabled eq true and userType eq 'Guest' and onPremisesSyncEnabled eq true"},
+		{q: upstream.Query{Filter: upstream.Filter{Department: "R'n'D", City: "Bern", Country: "CH", UsageLocation: "CH"}},
+			want: "$filter=usageLocation eq 'CH' and department eq 'R''n''D' and city eq 'Bern' and country eq 'CH'"},
+		{q: upstream.Query{Filter: upstream.Filter{CreatedFrom: from, CreatedUntil: from.Add(time.Hour)}},
+			want: "$filter=createdDateTime ge 2026-11-30T23:00:00Z and createdDateTime le 2026-12-01T00:00:00Z"},
+		{q: upstream.Query{Filter: upstream.Filter{OnPremisesSynced: upstream.No, HasUsageLocation: upstream.No}},
+			want: "$filter=onPremisesSyncEnabled ne true and usageLocation eq null&$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{HasUsageLocation: upstream.Yes, CompanyName: "C", EmployeeType: "E"}},
+			want: "$filter=usageLocation ne null and companyName eq 'C' and employeeType eq 'E'&$count=true", advanced: true},
+		{q: upstream.Query{Filter: upstream.Filter{ServicePlanID: string(sku1)}},
+			want: "$filter=assignedPlans/any(x:x/servicePlanId eq " + string(sku1) + " and x/capabilityStatus eq 'Enabled')&$count=true", advanced: true},
 		{q: upstream.Query{Filter: upstream.Filter{SkuID: string(sku1), DisplayNamePrefix: "a"}},
 			want: "$filter=assignedLicenses/any(x:x/skuId eq " + string(sku1) + ") and startswith(displayName,'a')&$count=true", advanced: true},
 		{q: upstream.Query{Filter: upstream.Filter{DisplayNamePrefix: "a"}, OrderBy: name}, groups: true,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
@@ -37,24 +38,64 @@ func init() {
 var ListUsers = paged("users", "User", nil, directoryPage, (*Batch).listUsers)
 
 func (b *Batch) listUsers(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.User], error)) {
-	var licensed, unlicensed string
-	if q.Filter.Licensed {
-		licensed = "assignedLicenses/$count ne 0"
-	}
-	if q.Filter.Unlicensed {
-		unlicensed = "assignedLicenses/$count eq 0"
-	}
-	listDirectory(b, userType, usersEndpoint, "/users", q, selection.Properties, allOf(licensed, unlicensed),
+	listDirectory(b, userType, usersEndpoint, "/users", q, selection.Properties, userConditions(q.Filter),
 		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
 			return u.DisplayName, u.AssignedLicenses
 		}, found)
 }
 
-// listDirectory adds a read of a page of users or groups. condition is specific to the type; the other filters apply to
-// both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
+// conditions are conditions of a filter, as OData expressions joined with and. Microsoft Graph supports the advanced
+// ones only in advanced queries ("Advanced query capabilities on Microsoft Entra ID objects").
+type conditions struct{ basic, advanced string }
+
+// userConditions returns the conditions on properties of users.
+func userConditions(f upstream.Filter) conditions {
+	enabled := choice(f.AccountEnabled, "accountEnabled eq true", "accountEnabled eq false")
+	created := func(operator string, at time.Time) string {
+		if at.IsZero() {
+			return ""
+		}
+		return "createdDateTime " + operator + " " + at.UTC().Format(time.RFC3339)
+	}
+	plan := ""
+	if f.ServicePlanID != "" {
+		plan = "assignedPlans/any(x:x/servicePlanId eq " + f.ServicePlanID + " and x/capabilityStatus eq 'Enabled')"
+	}
+	return conditions{
+		basic: allOf(enabled, equal("userType", f.UserType), equal("usageLocation", f.UsageLocation), equal("department", f.Department),
+			equal("city", f.City), equal("country", f.Country), created("ge", f.CreatedFrom), created("le", f.CreatedUntil),
+			choice(f.OnPremisesSynced, "onPremisesSyncEnabled eq true", "")),
+		advanced: allOf(choice(f.Licensed, "assignedLicenses/$count ne 0", "assignedLicenses/$count eq 0"),
+			choice(f.OnPremisesSynced, "", "onPremisesSyncEnabled ne true"), // null if it never was
+			choice(f.HasUsageLocation, "usageLocation ne null", "usageLocation eq null"),
+			equal("companyName", f.CompanyName), equal("employeeType", f.EmployeeType), plan),
+	}
+}
+
+// choice returns the expression of a condition on a Boolean property.
+func choice(wanted upstream.Choice, yes, no string) string {
+	switch wanted {
+	case upstream.Yes:
+		return yes
+	case upstream.No:
+		return no
+	}
+	return ""
+}
+
+// equal returns an expression that a text property has the value; empty without a value.
+func equal(property, value string) string {
+	if value == "" {
+		return ""
+	}
+	return property + " eq " + literal(value)
+}
+
+// listDirectory adds a read of a page of users or groups. specific are the conditions for the type; the other filters
+// apply to both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
 // Microsoft Graph documentation. Filters that Microsoft Graph does not support in one query are applied here, using the
 // objects' names and licenses; such a list has no count.
-func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q upstream.Query, properties []string, condition string,
+func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q upstream.Query, properties []string, specific conditions,
 	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(upstream.Page[*T], error)) {
 	var sku, prefix, failing string
 	whole := slices.Clone(properties)
@@ -77,10 +118,10 @@ func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q u
 	if failing != "" { // not supported in advanced queries
 		r.url = at(path, "$filter", failing, "$select", selected(whole), "$top", atMost(q.Top, maxDirectoryTop))
 	} else {
-		rest := allOf(condition, prefix)
+		rest := allOf(specific.advanced, specific.basic, prefix)
 		filter, count := allOf(sku, rest), ""
 		several := sku != "" && rest != ""
-		if several || condition != "" || q.Count || counts(q.Link) || filter != "" && order != "" {
+		if several || specific.advanced != "" || q.Count || counts(q.Link) || filter != "" && order != "" {
 			r.header, count = advanced, "true"
 		}
 		r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,

@@ -1,5 +1,7 @@
 package upstream
 
+import "time"
+
 // Query selects one page of a list. Equal queries have equal results.
 type Query struct {
 	// Of is the ID of the object that has the list; empty for a list of the tenant.
@@ -29,10 +31,37 @@ type Filter struct {
 	AssignedTo string
 	// DisplayNamePrefix is the prefix of a user's or group's display name, ignoring case.
 	DisplayNamePrefix string
-	// Licensed selects users with any license, Unlicensed users without.
-	Licensed, Unlicensed bool
+	// Licensed selects users with any license, or without.
+	Licensed Choice
+	// ServicePlanID is a service plan that users can use.
+	ServicePlanID string
+	// Properties of users.
+	AccountEnabled, OnPremisesSynced, HasUsageLocation                            Choice
+	UserType, UsageLocation, Department, CompanyName, City, Country, EmployeeType string
+	// CreatedFrom and CreatedUntil are the first and the last time of creation.
+	CreatedFrom, CreatedUntil time.Time
 	// WithLicenseErrors selects groups with members that have license errors.
 	WithLicenseErrors bool
+}
+
+// Choice is a condition on a Boolean property. The zero value is no condition.
+type Choice int8
+
+// The conditions.
+const (
+	No Choice = iota + 1
+	Yes
+)
+
+// ChoiceOf returns the condition of an optional Boolean.
+func ChoiceOf(b *bool) Choice {
+	switch {
+	case b == nil:
+		return 0
+	case *b:
+		return Yes
+	}
+	return No
 }
 
 // Order is the sort order of a list of users or groups. The zero value is Microsoft Graph's order.
