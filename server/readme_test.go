@@ -56,7 +56,13 @@ func rightsTable(t *testing.T) string {
 		for _, typeName := range slices.Sorted(maps.Keys(fields[scope])) {
 			switch names := fields[scope][typeName]; {
 			case typeName == "Query" || typeName == "Mutation":
-				gives = slices.Insert(gives, 0, "all fields of `"+typeName+"`")
+				all := "all fields of `" + typeName + "`"
+				for _, field := range schema.Types[typeName].Fields {
+					if !strings.HasPrefix(field.Name, "_") && !slices.Contains(names, field.Name) {
+						all += " but `" + field.Name + "`"
+					}
+				}
+				gives = slices.Insert(gives, 0, all)
 			case names[0] == "":
 				gives = append(gives, "`"+typeName+"`")
 			default:
