@@ -168,6 +168,7 @@ var variantCases = map[string]emulator.Variants{
 	"agents are users":                  {PlainAgents: true},
 	"undocumented filters are rejected": {RefuseHiddenFilters: true},
 	"groups by age":                     {GroupsByAge: true},
+	"names in reports":                  {ReportNames: true},
 	"audit records in pieces":           {AuditPieces: true},
 	"replication lag":                   {ReplicationLag: time.Minute},
 	"rights fail intermittently":        {UsageRightFailures: 0.2},

@@ -7,7 +7,8 @@
 //
 // Under /beta and /v1.0: users and groups (lists, items and counts),
 // licenseDetails, a group's members and membersWithLicenseErrors,
-// subscribedSkus, directory/subscriptions, auditLogs/directoryAudits,
+// subscribedSkus, directory/subscriptions, auditLogs/directoryAudits, two usage
+// reports and their settings,
 // directoryObjects/getByIds, me, assignLicense,
 // reprocessLicenseAssignment, and $batch. Only under /beta, cloudLicensing:
 // allotments, assignments, waitingMembers, assignmentErrors and usageRights,

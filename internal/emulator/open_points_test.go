@@ -515,8 +515,25 @@ func TestOpenPoints(t *testing.T) {
 			is(c, "/v1.0/users?$select=id,signInActivity", 501, "notImplemented")
 		},
 		func(c *client) { // 35: reports
-			is(c, "/beta/reports/getOffice365ActiveUserDetail(period='D7')?$format=application/json", 501, "notImplemented")
-			is(c, "/v1.0/admin/reportSettings", 501, "notImplemented")
+			names := func() (concealed bool) {
+				list := items(c.ok("/beta/reports/getOffice365ActiveUserDetail(period='D7')?$format=application/json"))
+				concealed = !strings.Contains(str(list[0], "userPrincipalName"), "@")
+				if got := c.ok("/v1.0/admin/reportSettings")["displayConcealedNames"]; got != concealed {
+					c.t.Errorf("displayConcealedNames is %v, names are concealed: %t", got, concealed)
+				}
+				return concealed
+			}
+			if !names() {
+				c.t.Error("names are not concealed")
+			}
+			c.SetVariants(Variants{ReportNames: true})
+			if names() {
+				c.t.Error("names are concealed")
+			}
+			c.directory("PATCH", "admin/reportSettings", 204, "displayConcealedNames", true)
+			if !names() {
+				c.t.Error("names are not concealed after a change")
+			}
 		},
 		func(c *client) { // 36: the audit log
 			c.directory("POST", "users/"+c.bare(0)+"/assignLicense", 200, "addLicenses", []row{{"skuId": skuID(skuE5)}}, "removeLicenses", off())

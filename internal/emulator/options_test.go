@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"licensegraph/internal/emulator/access"
 	"licensegraph/internal/emulator/contract"
@@ -28,8 +29,12 @@ func TestOptionsOfEndpoints(t *testing.T) {
 		if caller != "" {
 			c.token = c.DelegatedToken(caller, access.DefaultScopes...)
 		}
+		property := "id"
+		if strings.HasSuffix(endpoint.Path, "/reportSettings") {
+			property = "displayConcealedNames" // its only one
+		}
 		for option, values := range map[string][]string{
-			"select": {"id"}, "top": {"1"}, "filter": {"skuId eq " + skuID(skuE3)}, "count": {"true"}, "orderby": {"id"}, "search": {"x"}, "skip": {"1"},
+			"select": {property}, "top": {"1"}, "filter": {"skuId eq " + skuID(skuE3)}, "count": {"true"}, "orderby": {"id"}, "search": {"x"}, "skip": {"1"},
 			"apply":  {"groupby((skuId),aggregate(consumedUnits with sum as total))"},
 			"expand": append(endpoint.Relations(), "memberOf")[:max(1, len(endpoint.Relations()))],
 		} {
@@ -47,7 +52,11 @@ func TestOptionsOfEndpoints(t *testing.T) {
 func checkOption(t *testing.T, c *client, endpoint contract.Endpoint, uri, option, value, user string) {
 	t.Helper()
 	documented, supported := endpoint.Option(option)
-	query := "?$" + option + "=" + url.QueryEscape(value)
+	mark := "?"
+	if strings.Contains(uri, "?") {
+		mark = "&"
+	}
+	query := mark + "$" + option + "=" + url.QueryEscape(value)
 	status, code := 400, "invalidQuery"
 	if strings.Contains(uri, "/cloudLicensing/") {
 		if documented { // only $filter
@@ -57,14 +66,14 @@ func checkOption(t *testing.T, c *client, endpoint contract.Endpoint, uri, optio
 		code = "Request_UnsupportedQuery"
 		switch option {
 		case "orderby":
-			query = "?$orderby=displayName"
+			query = mark + "$orderby=displayName"
 			if strings.Contains(uri, "/auditLogs/") {
-				query = "?$orderby=activityDateTime"
+				query = mark + "$orderby=activityDateTime"
 			}
 		case "search":
-			query = "?$search=" + url.QueryEscape(`"displayName:a"`)
+			query = mark + "$search=" + url.QueryEscape(`"displayName:a"`)
 		case "filter":
-			query = "?$filter=" + url.QueryEscape("id eq '"+user+"'")
+			query = mark + "$filter=" + url.QueryEscape("id eq '"+user+"'")
 		case "expand":
 			if documented {
 				status, code = 501, "notImplemented"
@@ -140,7 +149,10 @@ func (s *samples) of(endpoint contract.Endpoint) (uri, caller string) {
 			default:
 				segment = str(items(s.ok(uri))[0], "id")
 			}
-		} else if name, _, keyed := strings.Cut(segment, "("); keyed && name == "subscriptions" {
+		} else if name, _, keyed := strings.Cut(segment, "("); keyed && strings.HasPrefix(name, "get") { // a report
+			uri = strings.Replace(uri, "v1.0", "beta", 1)
+			segment = strings.NewReplacer("period='{id}'", "period='D7'", "version='{id}'", "version='v1'", "{id}", s.Now().AddDate(0, 0, -5).UTC().Format(time.DateOnly)).Replace(segment) + "?$format=application/json"
+		} else if keyed && name == "subscriptions" {
 			segment = strings.Replace(segment, "{id}", str(items(s.ok("/v1.0/directory/subscriptions"))[0], "commerceSubscriptionId"), 1)
 		}
 		uri += "/" + segment

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"licensegraph/internal/emulator/api"
 	"licensegraph/internal/emulator/wire"
 )
 
@@ -27,13 +28,17 @@ func (e *Emulator) newCall(r *http.Request) *wire.Call {
 	return c
 }
 
-// answer reads the body, and answers as the page at the root, Entra or Graph.
+// answer reads the body, and answers as the page at the root, a file of a
+// report, Entra or Graph.
 func (e *Emulator) answer(c *wire.Call, r *http.Request) wire.Answer {
 	body, problem := wire.ReadBody(r)
 	c.Body = body
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	if first == "" && rest == "" {
 		return e.frontPage(c)
+	}
+	if strings.HasPrefix(first+"/"+rest, api.DownloadPath+"/") {
+		return e.graph.Download(c, r.URL.RequestURI())
 	}
 	if first != "beta" && first != "v1.0" {
 		return e.entra.Answer(c, first, rest)

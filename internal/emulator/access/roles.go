@@ -64,6 +64,7 @@ const (
 	DeletesUsers
 	DeletesGroups
 	ReadsReports // audit log and usage reports
+	SetsReports  // their settings
 	ManagesAll   // and of users with roles
 	ReadsLeaves  // when employees leave
 
@@ -71,7 +72,7 @@ const (
 	readsAll                  = ReadsDirectory | ReadsLicenses | ReadsDetails
 	changesLicenses           = readsAll | LicensesUsers | LicensesGroups | AssignsLicenses | SetsLocations
 	writesDirectory           = WritesUsers | WritesGroups | WritesMembers
-	everything                = changesLicenses | writesDirectory | DeletesUsers | DeletesGroups | ManagesAll | ReadsLeaves | ReadsReports
+	everything                = changesLicenses | writesDirectory | DeletesUsers | DeletesGroups | ManagesAll | ReadsLeaves | ReadsReports | SetsReports
 )
 
 // Has reports whether c contains all bits of some.

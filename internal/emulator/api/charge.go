@@ -46,7 +46,10 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	units := c.price()
 	d := throttle.Demand{App: cmp.Or(c.who.app, e.clientID), Date: c.Date, Header: c.Header, Units: units}
 	if r := c.route; r != nil {
-		d.Cloud, d.Audits, d.Writes = r.Cloud, r.audits, r.writes && r.Method == c.Method // otherwise it is rejected
+		d.Cloud, d.Audits, d.Report, d.Writes = r.Cloud, r.audits, r.report, r.writes && r.Method == c.Method // otherwise it is rejected
+	}
+	if values, err := c.named(c.RawQuery); err == nil {
+		d.File = values.Get("$format") != jsonFormat
 	}
 	c.charged = e.limits.Admit(d, c.Variants.Throttling, c.tenant.UserCount())
 	if !c.charged.Refused {

@@ -25,16 +25,17 @@ const (
 	optSearch
 	optApply
 	optDelta
+	optFormat
 )
 
 var optionNames = map[string]option{
 	"$select": optSelect, "$expand": optExpand, "$filter": optFilter,
 	"$top": optTop, "$count": optCount, "$orderby": optOrderBy,
-	"$search": optSearch, "$apply": optApply, "$deltatoken": optDelta,
+	"$search": optSearch, "$apply": optApply, "$deltatoken": optDelta, "$format": optFormat,
 }
 
 // otherOptions are system query options that no endpoint supports.
-var otherOptions = []string{"$skip", "$format", "$compute", "$index", "$levels", "$id", "$schemaversion"}
+var otherOptions = []string{"$skip", "$compute", "$index", "$levels", "$id", "$schemaversion"}
 
 // query is the parsed options of a request.
 type query struct {
@@ -46,6 +47,8 @@ type query struct {
 	orderBy []odata.Order
 	search  *odata.Search
 	apply   *odata.Aggregation
+
+	format string // media type; "" = the default
 
 	nothing bool // the filter uses a property that the caller cannot read
 
@@ -255,6 +258,10 @@ func (q *query) read(c *call, d dialect, allowed option, name string, values []s
 		}
 		if err != nil || q.top < 1 || q.top > most {
 			return d.unsupported("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", value, most)
+		}
+	case "$format":
+		if q.format = value; value != jsonFormat && value != csvFormat {
+			return wire.NotParsed("Invalid value '%s' for $format query option found. Valid values are '%s' and '%s'.", value, csvFormat, jsonFormat)
 		}
 	case "$count":
 		if q.count, err = odata.Boolean(strings.TrimSpace(value)); err != nil {

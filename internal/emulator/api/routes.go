@@ -32,6 +32,7 @@ type Route struct {
 	clearance        access.Clearance // required of a user for a write; 0 = AssignsLicenses
 	most             int              // the largest $top; 0 = 999
 	audits           bool             // reads the audit log, which has a limit of its own
+	report           int              // usage report, which has limits of its own; 0 = none
 	units            int              // base cost, see "Microsoft Graph service-specific throttling limits"
 	handler          handler
 	segments         []string // of Template
@@ -222,7 +223,7 @@ func register(lists ...[]Route) {
 // IsLabel reports whether s is the label of an endpoint of Graph or Entra.
 func IsLabel(s string) bool {
 	switch s {
-	case wire.Other, wire.TokenLabel, wire.DiscoveryLabel, wire.KeysLabel:
+	case wire.Other, wire.TokenLabel, wire.DiscoveryLabel, wire.KeysLabel, wire.DownloadLabel:
 		return true
 	}
 	return slices.ContainsFunc(routes, func(r Route) bool { return r.Label == s })

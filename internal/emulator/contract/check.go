@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -158,7 +159,13 @@ func (c *checker) versionOf() string {
 
 // text reports whether the answer is HTML or other text that is not JSON.
 func (c *checker) text() bool {
-	version, _, _ := c.split()
+	version, path, _ := c.split()
+	if version == "sign-in" && strings.HasPrefix(path, "data/download/") && c.Status == http.StatusOK {
+		if !bytes.HasPrefix(c.Body, []byte("\xef\xbb\xbfReport Refresh Date,User Principal Name,Display Name,")) || c.Header.Get("Content-Type") != "application/octet-stream" {
+			c.complain("it is not the file of a report")
+		}
+		return true
+	}
 	return version == "sign-in" && strings.HasPrefix(c.Header.Get("Content-Type"), "text/html")
 }
 
@@ -169,6 +176,12 @@ func (c *checker) answer(body any, has bool) {
 	c.at, c.ids = c.model.find(version, c.Method, path)
 	if version == "sign-in" {
 		c.signIn(body, has)
+		return
+	}
+	if c.Status == http.StatusFound && strings.Contains(path, "reports/get") { // The file is elsewhere.
+		if !strings.HasPrefix(c.Header.Get("Location"), c.Base+"/data/download/") || has {
+			c.complain("302 to %q, with a body: %t", c.Header.Get("Location"), has)
+		}
 		return
 	}
 	if c.Status >= 300 {
@@ -299,7 +312,9 @@ func (c *checker) list(o object) {
 	if c.at.Path == "/directoryObjects/getByIds" && c.NoObjectSelect {
 		c.asked.sel = nil
 	}
-	c.context(o, false)
+	if c.at.context != "" {
+		c.context(o, false)
+	}
 	c.only(o, "@odata.context", "value", "@odata.nextLink", "@odata.count")
 	_, path, _ := c.split()
 	if next, ok := o["@odata.nextLink"]; ok {
@@ -324,6 +339,8 @@ func (c *checker) list(o object) {
 	case c.at.supports("top"):
 		if most = 999; strings.HasPrefix(c.at.Path, "/auditLogs/") {
 			most = 1000
+		} else if strings.Contains(c.at.Path, "reports/") {
+			most = 200
 		}
 		if c.asked.top > 0 {
 			most = c.asked.top
@@ -393,6 +410,7 @@ func (c *checker) single(o object) {
 	f := form{sel: c.asked.sel, expand: c.relations(), top: true}
 	cloudPath := slices.Contains(c.at.segments, "cloudLicensing")
 	f.assignee = c.at.of.name == "directoryObject" && cloudPath
+	cloudPath = cloudPath || c.at.segments[0] == "admin"
 	f.listed = c.at.segments[len(c.at.segments)-1] == "allotment"
 	f.noID = c.NoCreatedID && c.Method == http.MethodPost && cloudPath && c.at.segments[0] != "admin"
 	if c.at.licenses { // These actions return more than the default properties.

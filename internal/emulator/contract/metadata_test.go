@@ -52,6 +52,7 @@ var beyond = map[string]string{
 	"device":                              "the excerpt has no devices",
 	"directoryRole":                       "the excerpt has no directory roles",
 	"servicePrincipal":                    "the excerpt has no service principals",
+	"copilotUsageUserDetail":              "there is only a sample of it",
 
 	"auditUserIdentity": "a base type in version 1.0", "auditActivityInitiator.user": "a base type in version 1.0",
 

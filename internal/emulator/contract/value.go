@@ -321,7 +321,7 @@ func (c *checker) one(v any, p *property, t *definition) {
 		ok = isGUID(s)
 	case "Edm.Date":
 		layout := time.DateOnly
-		if c.Timestamps {
+		if c.Timestamps && t.cloud() {
 			layout = "2006-01-02T15:04:05.000Z"
 		}
 		_, err := time.Parse(layout, s)

@@ -15,6 +15,8 @@ type Throttling struct {
 	AppWrites        int  `json:"appWrites"`        // per application in 5 min; 0 = 35,000
 	AppRequests      int  `json:"appRequests"`      // per application in 10 s; 0 = 130,000
 	Audits           int  `json:"audits"`           // requests to the audit log per application and tenant in 10 s; 0 = 5
+	ReportFiles      int  `json:"reportFiles"`      // CSV files of each usage report per application and tenant in 10 min; 0 = 14
+	ReportPages      int  `json:"reportPages"`      // JSON pages of each usage report per application and tenant in 10 min; 0 = 100
 	CloudLicensing   int  `json:"cloudLicensing"`   // requests to cloudLicensing per application and tenant in 10 s; 0 = no separate limit
 }
 

@@ -21,7 +21,7 @@ import (
 // SubscriptionTimestamps, 21 SubscriptionsOnSelect, 22 NullError, 24
 // GetByIDsIgnoreSelect, 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
 // ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
-// 36 AuditPieces, 37 RawParts, 38 GroupsByAge. Points 5, 6, 12, 23, 29, 30, 32,
+// 35 ReportNames, 36 AuditPieces, 37 RawParts, 38 GroupsByAge. Points 5, 6, 12, 23, 29, 30, 32,
 // 34 and 35 have no variant. DirectoryPageSize, EmptyPartCodes, LostUpdates,
 // PlainAgents, MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles
 // belong to no point.
@@ -136,6 +136,9 @@ type Variants struct {
 	// without modifiedProperties, which have the same correlationId, as
 	// observed, instead of whole records.
 	AuditPieces bool `json:"auditPieces"`
+	// ReportNames shows names in usage reports instead of pseudonyms, until
+	// PATCH /admin/reportSettings changes it.
+	ReportNames bool `json:"reportNames"`
 	// Permissions selects the source of the cloudLicensing permissions: "" =
 	// the reference pages or Microsoft's list of permissions; "pages" = only
 	// the reference pages; "list" = only the list, which has no CloudLicensing

@@ -38,8 +38,9 @@ type document struct {
 	Assigned  []granted `json:"assignments,omitempty"`
 	Past      []past    `json:"pastAssignments,omitempty"`
 	Pending   []pending `json:"pending,omitempty"`
-	Joining   []pair    `json:"joining,omitempty"` // members that the group's licenses have not reached
-	Leaving   []pair    `json:"leaving,omitempty"` // former members that still have the group's licenses
+	Joining   []pair    `json:"joining,omitempty"`     // members that the group's licenses have not reached
+	Names     *bool     `json:"reportNames,omitempty"` // usage reports have names; nil: as by default
+	Leaving   []pair    `json:"leaving,omitempty"`     // former members that still have the group's licenses
 }
 
 type (
@@ -270,7 +271,7 @@ func (t *Tenant) savedLicenses(p *Person, gone map[*Assignment]bool) []license {
 }
 
 func (t *Tenant) document(gone map[*Assignment]bool) *document {
-	s := &document{Format: stateFormat, Seed: uint64(t.seed), TenantID: t.id, Today: t.reference, Made: t.made}
+	s := &document{Format: stateFormat, Seed: uint64(t.seed), TenantID: t.id, Today: t.reference, Made: t.made, Names: t.reportNames}
 	if t.catalog != defaultCatalog() {
 		for i := range t.products {
 			p := product{SkuID: t.products[i].SkuID, SkuPartNumber: t.products[i].SkuPartNumber}
@@ -515,6 +516,7 @@ func (l *loader) load() (*Tenant, error) {
 	}
 	t := empty(s.Seed, c)
 	l.t = t
+	t.reportNames = s.Names
 	if t.made = s.Made; t.made < 0 {
 		l.bad("made cannot be %d", t.made)
 	}

@@ -60,6 +60,7 @@ type Tenant struct {
 	places        []string           // usage locations, by number
 	journal       journal
 	audits        audits
+	reportNames   *bool        // usage reports have names; nil: the initial setting
 	by            *Actor       // cause of the change of licenses that recompute makes; nil: group-based licensing
 	undated       []*Allotment // allotments whose subscriptions have no explicit dates yet
 	live          bool         // subscriptions change as time passes

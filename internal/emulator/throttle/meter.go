@@ -20,6 +20,8 @@ type Demand struct {
 	Writes bool        // changes the tenant
 	Cloud  bool        // a request to cloudLicensing
 	Audits bool        // a request to the audit log
+	Report int         // number of the usage report requested, from 1; 0 = none
+	File   bool        // as a file
 }
 
 // Admit charges a call to all limits that apply to it. The call is admitted if
@@ -35,6 +37,13 @@ func (m *Meter) Admit(d Demand, t settings.Throttling, people int) Verdict {
 	}
 	if d.Audits {
 		cost[auditsPerPair] = 1
+	}
+	if d.Report > 0 {
+		limit := reportPagesPerPair
+		if d.File {
+			limit = reportFilesPerPair
+		}
+		cost[limit+d.Report-1] = 1
 	}
 	return m.admit(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
 }

@@ -22,15 +22,17 @@ const (
 	requestsPerApp
 	cloudPerPair
 	auditsPerPair
-	limitCount
+	reportFilesPerPair // of the first report
+	reportPagesPerPair = reportFilesPerPair + reports
+	limitCount         = reportPagesPerPair + reports
 )
+
+// reports is the number of usage reports.
+const reports = 2
 
 // limits are the properties of each limit except its size: its period, and its
 // names in an error.
-var limits = [limitCount]struct {
-	span                      time.Duration
-	scope, limit, information string
-}{
+var limits = [limitCount]limit{
 	unitsPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "ResourceUnitLimitExceeded"},
 	writesPerPair:   {150 * time.Second, "Tenant_Application", "Write", "WriteLimitExceeded"},
 	writesPerTenant: {5 * time.Minute, "Tenant", "Write", "WriteLimitExceeded"},
@@ -39,7 +41,17 @@ var limits = [limitCount]struct {
 	requestsPerApp:  {10 * time.Second, "Application", "ReadWrite", "RequestLimitExceeded"},
 	cloudPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "RequestLimitExceeded"},
 	auditsPerPair:   {10 * time.Second, "Tenant_Application", "Read", "RequestLimitExceeded"},
+
+	reportFilesPerPair: ofReport, reportFilesPerPair + 1: ofReport, reportPagesPerPair: ofReport, reportPagesPerPair + 1: ofReport,
 }
+
+// limit is the properties of a limit except its size.
+type limit struct {
+	span                      time.Duration
+	scope, limit, information string
+}
+
+var ofReport = limit{10 * time.Minute, "Tenant_Application", "Read", "RequestLimitExceeded"}
 
 // amounts contains one number per limit: its size, or the cost of a call.
 type amounts [limitCount]int
@@ -53,7 +65,9 @@ func sizesOf(t settings.Throttling, people int) amounts {
 	case people <= 500:
 		units = 5_000
 	}
+	files, pages := or(t.ReportFiles, 14), or(t.ReportPages, 100)
 	return amounts{
+		reportFilesPerPair: files, reportFilesPerPair + 1: files, reportPagesPerPair: pages, reportPagesPerPair + 1: pages,
 		unitsPerPair: or(t.ResourceUnits, units), writesPerPair: or(t.Writes, 3_000), writesPerTenant: or(t.TenantWrites, 18_000),
 		unitsPerApp: or(t.AppResourceUnits, 150_000), writesPerApp: or(t.AppWrites, 35_000), requestsPerApp: or(t.AppRequests, 130_000),
 		cloudPerPair: max(t.CloudLicensing, 0), auditsPerPair: or(t.Audits, 5),
@@ -193,7 +207,7 @@ func (p *patience) refuse(now, room time.Time) time.Time {
 	if early := now.Before(p.until); !early {
 		p.since, p.wait = now, room.Sub(now)
 	} else if now.Sub(p.since) >= underWay {
-		p.since, p.wait = now, min(max(2*p.wait, room.Sub(now)), maxWait)
+		p.since, p.wait = now, max(min(2*p.wait, maxWait), room.Sub(now))
 		room = now.Add(p.wait)
 	}
 	if room.After(p.until) {

@@ -35,6 +35,7 @@ const (
 	TokenLabel     = "POST /oauth2/v2.0/token"
 	DiscoveryLabel = "GET /v2.0/.well-known/openid-configuration"
 	KeysLabel      = "GET /discovery/v2.0/keys"
+	DownloadLabel  = "GET /data/download" // files of reports
 )
 
 // Root returns the URL of the version's root.
