@@ -170,6 +170,7 @@ var variantCases = map[string]emulator.Variants{
 	"groups by age":                     {GroupsByAge: true},
 	"names in reports":                  {ReportNames: true},
 	"audit records in pieces":           {AuditPieces: true},
+	"no sign-in activity":               {NotPremium: true},
 	"replication lag":                   {ReplicationLag: time.Minute},
 	"rights fail intermittently":        {UsageRightFailures: 0.2},
 	"reprocessing is 200":               {ReprocessOK: true},

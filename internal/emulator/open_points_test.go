@@ -512,7 +512,16 @@ func TestOpenPoints(t *testing.T) {
 			}
 		},
 		func(c *client) { // 34: activity
-			is(c, "/v1.0/users?$select=id,signInActivity", 501, "notImplemented")
+			uri := "/v1.0/users?$select=id,signInActivity"
+			is(c, uri, 200, "")
+			const premium = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+			c.SetVariants(Variants{NotPremium: true})
+			is(c, uri, 403, premium)
+			is(c, "/v1.0/users?$select=id", 200, "")
+			other := start(c.t, Options{State: strings.NewReader(block(c.t, manual(c.t), "json"))}) // It has Microsoft 365 E3.
+			is(other, uri, 200, "")
+			other = start(c.t, Options{State: strings.NewReader(strings.Replace(block(c.t, manual(c.t), "json"), "SPE_E3", "VISIOCLIENT", 1))})
+			is(other, uri, 403, premium)
 		},
 		func(c *client) { // 35: reports
 			names := func() (concealed bool) {

@@ -46,6 +46,7 @@ func (e *Endpoints) throttled(c *call) *wire.Problem {
 	units := c.price()
 	d := throttle.Demand{App: cmp.Or(c.who.app, e.clientID), Date: c.Date, Header: c.Header, Units: units}
 	if r := c.route; r != nil {
+		d.Activity = c.asksActivity()
 		d.Cloud, d.Audits, d.Report, d.Writes = r.Cloud, r.audits, r.report, r.writes && r.Method == c.Method // otherwise it is rejected
 	}
 	if values, err := c.named(c.RawQuery); err == nil {

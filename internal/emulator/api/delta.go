@@ -135,6 +135,9 @@ func (e *Endpoints) readDelta(c *call, kind tenant.Kind) (*deltaQuery, *wire.Pro
 		if p := c.limitUsers(q); p != nil {
 			return nil, p
 		}
+		if slices.Contains(q.sel, activityName) {
+			return nil, unsupported("'%s' is not supported in a delta query.", activityName)
+		}
 	}
 	for _, name := range q.sel {
 		_, ok := userType.props[name]

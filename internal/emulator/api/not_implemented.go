@@ -58,7 +58,7 @@ var (
 		isManagementRestricted isResourceAccount lastPasswordChangeDateTime legalAgeGroupClassification mailboxSettings mySite
 		onPremisesDistinguishedName onPremisesDomainName onPremisesImmutableId onPremisesSecurityIdentifier onPremisesSipInfo
 		onPremisesUserPrincipalName otherMails passwordPolicies passwordProfile pastProjects postalCode preferredDataLocation preferredName print
-		refreshTokensValidFromDateTime responsibilities schools securityIdentifier showInAddressList signInActivity signInSessionsValidFromDateTime
+		refreshTokensValidFromDateTime responsibilities schools securityIdentifier showInAddressList signInSessionsValidFromDateTime
 		skills streetAddress`)
 	otherGroupProperties = strings.Fields(`
 		accessType allowExternalSenders assignedLabels autoSubscribeNewMembers expirationDateTime hideFromAddressLists hideFromOutlookClients

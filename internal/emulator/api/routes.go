@@ -59,6 +59,7 @@ var (
 	readAssignees   = with(readUserErrors, readOfGroup)
 	readUsers       = with([]string{"User.Read.All", "User.ReadWrite.All"}, readDirectory)
 	readPeople      = with(readUsers, agentPermissions)
+	readActivity    = []string{"AuditLog.Read.All", "User.Read.All"} // both
 	readLeaves      = []string{"User-LifeCycleInfo.Read.All"}
 	basicUsers      = []string{"User.ReadBasic.All"}
 	readDetails     = with([]string{"LicenseAssignment.Read.All"}, readPeople)

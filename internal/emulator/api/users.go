@@ -81,6 +81,7 @@ var userType = entityType[int32]{name: "microsoft.graph.user", other: otherUserP
 	}},
 	"onPremisesLastSyncDateTime":    {get: func(c *call, i int32) any { return timeOrNull(c.tenant.User(i).Synced()) }},
 	"onPremisesProvisioningErrors":  {get: func(c *call, i int32) any { return c.syncErrors(i) }},
+	"signInActivity":                {get: func(c *call, i int32) any { return c.signInActivity(i) }, license: true, absent: true, needs: readActivity},
 	"state":                         {get: written("state")},
 	"isLicenseReconciliationNeeded": {get: func(c *call, i int32) any { return c.tenant.NeedsReconciliation(i) }, license: true, beta: true},
 	"provisionedPlans":              {get: func(c *call, i int32) any { return c.provisionedPlans(i) }, license: true},
@@ -252,8 +253,10 @@ var userFilter = rules{resource: "User", or: true, other: otherUserProperties, m
 	"provisionedPlans/provisioningStatus":               {kind: odata.String, advanced: "any:eq any:in"},
 	"provisionedPlans/service":                          {kind: odata.String, advanced: "any:eq any:in any:startswith"},
 	// The table does not have it: the page of the resource has eq and not.
-	"serviceProvisioningErrors/isResolved":      {kind: odata.Bool, ops: "any:eq"},
-	"serviceProvisioningErrors/serviceInstance": {kind: odata.String, ops: "any:eq"},
+	"serviceProvisioningErrors/isResolved":        {kind: odata.Bool, ops: "any:eq"},
+	"serviceProvisioningErrors/serviceInstance":   {kind: odata.String, ops: "any:eq"},
+	"signInActivity/lastSignInDateTime":           {kind: odata.DateTimeOffset, ops: "eq ge le", advanced: "ne"},
+	"signInActivity/lastSuccessfulSignInDateTime": {kind: odata.DateTimeOffset, ops: "eq ge le", advanced: "ne"},
 	"state": {kind: odata.String, ops: "eq in", advanced: "ne" + nullOps},
 }}
 
@@ -269,6 +272,7 @@ func (c *call) userRules() listRules {
 	if c.Version != "beta" {
 		r.filter.fields = maps.Clone(r.filter.fields)
 		delete(r.filter.fields, "isLicenseReconciliationNeeded")
+		delete(r.filter.fields, "signInActivity/lastSuccessfulSignInDateTime")
 	}
 	return r
 }
@@ -284,6 +288,11 @@ func (c *call) userSource() source[int32] {
 				return func(i int32) value { return truth(t.User(i).Enabled()) }
 			case "createdDateTime":
 				return func(i int32) value { return value{n: t.User(i).Created().UnixNano()} }
+			case "signInActivity/lastSignInDateTime", "signInActivity/lastSuccessfulSignInDateTime":
+				return func(i int32) value {
+					a, _ := t.User(i).SignIns()
+					return timeValue(activityTime(a, path))
+				}
 			case "employeeHireDate":
 				return func(i int32) value { return timeValue(t.User(i).Hired()) }
 			case "isLicenseReconciliationNeeded":
@@ -431,6 +440,9 @@ func (c *call) limitUsers(q *query) *wire.Problem {
 			return wire.Usual(http.StatusForbidden)
 		}
 	}
+	if p := c.limitActivity(q); p != nil {
+		return p
+	}
 	return userType.limit(c, q)
 }
 
@@ -448,6 +460,9 @@ func (e *Endpoints) getUser(c *call) (any, *wire.Problem) {
 		return nil, p
 	}
 	if p := checkUserOptions(c, q); p != nil {
+		return nil, p
+	}
+	if p := c.activityByKey(q); p != nil {
 		return nil, p
 	}
 	i, p := e.pathUser(c)

@@ -17,7 +17,8 @@ import (
 type property[T any] struct {
 	get       func(c *call, x T) any
 	onDefault bool // returned without $select
-	sparse    bool // omitted if it is not set
+	sparse    bool // omitted if it is not set, unless selected
+	absent    bool // omitted if it is not set, even if selected
 	license   bool // never in directoryObjects
 	basic     bool // readable with basic permissions
 	beta      bool // not in version 1.0
@@ -125,7 +126,9 @@ func (et *entityType[T]) render(c *call, x T, sel []string) object {
 	}
 	for _, name := range sel {
 		if p, ok := et.props[name]; ok {
-			o[name] = p.get(c, x)
+			if v := p.get(c, x); v != nil || !p.absent {
+				o[name] = v
+			}
 		}
 	}
 	return o

@@ -17,6 +17,7 @@
 //	path     not with $expand
 //	own      returned only by the type's own endpoints, not in directory objects
 //	brief    a default property of an assignee
+//	absent   missing instead of null, even if selected
 //	optional can be missing; an expanded relation is missing instead of null
 //	/…/      the pattern of the whole string; <guid> and <id> are the formats of IDs
 //

@@ -106,7 +106,7 @@ func (c *checker) missing(o object, t *definition, f form, among bool) {
 	}
 	if f.sel != nil {
 		for _, name := range f.sel {
-			if p := t.all[name]; p != nil && !p.relation && c.expected(p, f, among) {
+			if p := t.all[name]; p != nil && !p.relation && !p.is("absent") && c.expected(p, f, among) {
 				lacks(name)
 			}
 		}
@@ -263,7 +263,7 @@ func (c *checker) members(o object, t *definition, annotation string) {
 func (c *checker) value(v any, p *property, t *definition) {
 	switch {
 	case v == nil:
-		null := p.nullable
+		null := p.nullable && !p.is("absent")
 		if p.name == "error" && t != nil && t.name == "licenseAssignmentState" {
 			null = c.NullError
 		}

@@ -18,6 +18,7 @@ type Throttling struct {
 	ReportFiles      int  `json:"reportFiles"`      // CSV files of each usage report per application and tenant in 10 min; 0 = 14
 	ReportPages      int  `json:"reportPages"`      // JSON pages of each usage report per application and tenant in 10 min; 0 = 100
 	CloudLicensing   int  `json:"cloudLicensing"`   // requests to cloudLicensing per application and tenant in 10 s; 0 = no separate limit
+	SignInActivity   int  `json:"signInActivity"`   // requests with signInActivity per application and tenant in a minute; 0 = no separate limit, the published one is 10
 }
 
 var errThrottling = errors.New(`throttling must be "" (the published limits), "off", or an object with limits`)

@@ -20,9 +20,9 @@ import (
 // RightAllotments, 18 MyAssignments, 19 Devices and DevicesListed, 20
 // SubscriptionTimestamps, 21 SubscriptionsOnSelect, 22 NullError, 24
 // GetByIDsIgnoreSelect, 25 Throttling, 26 CloudLicensing, 27 GroupEffects and
-// ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions,
-// 35 ReportNames, 36 AuditPieces, 37 RawParts, 38 GroupsByAge. Points 5, 6, 12, 23, 29, 30, 32,
-// 34 and 35 have no variant. DirectoryPageSize, EmptyPartCodes, LostUpdates,
+// ReplicationLag, 28 UsageRightFailures, 31 PersonalDetails, 33 Permissions, 34
+// NotPremium, 35 ReportNames, 36 AuditPieces, 37 RawParts, 38 GroupsByAge. Points
+// 5, 6, 12, 23, 29, 30 and 32 have no variant. DirectoryPageSize, EmptyPartCodes, LostUpdates,
 // PlainAgents, MissingUsageRight, OnBehalfOf, RefuseHiddenFilters and Roles
 // belong to no point.
 type Variants struct {
@@ -126,6 +126,9 @@ type Variants struct {
 	// in an advanced query, as in the table of filters. A sample on the same
 	// page shows that they are rejected.
 	GroupsByAge bool `json:"groupsByAge"`
+	// NotPremium answers 403 to requests with signInActivity, as in a tenant
+	// without Microsoft Entra ID P1 or P2.
+	NotPremium bool `json:"notPremium"`
 	// PersonalDetails forbids licenseDetails to applications, as on its
 	// reference page.
 	PersonalDetails bool `json:"personalDetails"`

@@ -85,6 +85,7 @@ func New(seed uint64, users int) *Tenant {
 	t.makeMembers(users)
 	t.makeTeams(users)
 	t.makeEmployees(users)
+	t.makeSignIns(users)
 	t.makeManagers(users)
 	t.makeOwners(users)
 	t.makeServiceErrors(users)

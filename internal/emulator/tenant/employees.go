@@ -18,12 +18,13 @@ var ReadTexts = []string{
 // an account. Times are Unix times; 0 is none.
 type employee struct {
 	hired, leaves int64
-	synced        int64 // last synchronization with the on-premises directory; 0: a cloud account
-	number        int32 // 0: not in the personnel records
-	manager       int32 // index into Tenant.people, plus one; 0: none
-	kind          uint8 // index into employeeTypes
-	pending       bool  // an invited guest who has not accepted
-	leftover      bool  // has a mailbox from a former license
+	signIns
+	synced   int64 // last synchronization with the on-premises directory; 0: a cloud account
+	number   int32 // 0: not in the personnel records
+	manager  int32 // index into Tenant.people, plus one; 0: none
+	kind     uint8 // index into employeeTypes
+	pending  bool  // an invited guest who has not accepted
+	leftover bool  // has a mailbox from a former license
 }
 
 var employeeTypes = []string{"", "Employee", "Contractor", "Intern"}

@@ -51,7 +51,7 @@ func (t *Tenant) makeServiceErrors(users int) {
 func (t *Tenant) moveTimes(seconds int64) {
 	for i := range t.people {
 		p := &t.people[i]
-		for _, at := range []*int64{&p.leaves, &p.synced} {
+		for _, at := range []*int64{&p.leaves, &p.synced, &p.signedIn, &p.refreshed, &p.succeeded} {
 			if *at != 0 {
 				*at += seconds
 			}

@@ -68,6 +68,7 @@ type (
 		Hired             time.Time         `json:"employeeHireDate,omitzero"`
 		Leaves            time.Time         `json:"employeeLeaveDateTime,omitzero"`
 		Synced            time.Time         `json:"onPremisesLastSyncDateTime,omitzero"` // zero: a cloud account
+		SignIns           *SignIns          `json:"signInActivity,omitempty"`            // nil: never signed in
 		Manager           string            `json:"manager,omitempty"`                   // an ID or a user principal name
 		Leftover          bool              `json:"formerMailbox,omitempty"`             // has a mailbox from a former license
 		Unprovisioned     []ServiceError    `json:"serviceProvisioningErrors,omitempty"`
@@ -242,6 +243,9 @@ func (t *Tenant) user(i int32, gone map[*Assignment]bool) *user {
 	u := &user{ID: p.id.String(), UserPrincipalName: p.name, Properties: map[string]string{}, Disabled: p.disabled, Agent: p.agent,
 		ProxyAddresses: t.aliases[Ref{User, i}], Role: int(p.role), Busy: p.busy, Created: p.Created(), Deleted: p.Deleted(), Licenses: t.savedLicenses(p, gone),
 		Hired: p.Hired(), Leaves: p.Leaves(), Synced: p.Synced(), Leftover: p.leftover, Unprovisioned: t.unprovisioned[i]}
+	if a, ok := p.SignIns(); ok {
+		u.SignIns = &a
+	}
 	if p.manager != 0 {
 		u.Manager = t.people[p.manager-1].id.String()
 	}
@@ -634,6 +638,9 @@ func (l *loader) users() func(*user) {
 				hired: unixOf(u.Hired), leaves: unixOf(u.Leaves), synced: unixOf(u.Synced), leftover: u.Leftover, pending: u.Properties["externalUserState"] == "PendingAcceptance",
 				number: employeeNumber(u.Properties["employeeId"]), kind: uint8(max(0, slices.Index(employeeTypes, u.Properties["employeeType"]))),
 			}})
+		if a := u.SignIns; a != nil {
+			t.people[i].signIns = signIns{unixOf(a.SignIn), unixOf(a.NonInteractive), unixOf(a.Successful)}
+		}
 		if u.Manager != "" {
 			l.managed[r.At] = u.Manager
 		}

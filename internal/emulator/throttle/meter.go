@@ -22,6 +22,8 @@ type Demand struct {
 	Audits bool        // a request to the audit log
 	Report int         // number of the usage report requested, from 1; 0 = none
 	File   bool        // as a file
+
+	Activity bool // a request with signInActivity
 }
 
 // Admit charges a call to all limits that apply to it. The call is admitted if
@@ -44,6 +46,9 @@ func (m *Meter) Admit(d Demand, t settings.Throttling, people int) Verdict {
 			limit = reportFilesPerPair
 		}
 		cost[limit+d.Report-1] = 1
+	}
+	if d.Activity {
+		cost[activityPerPair] = 1
 	}
 	return m.admit(d.App, d.Date, priorityOf(d.Header), cost, sizesOf(t, people))
 }

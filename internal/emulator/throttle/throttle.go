@@ -22,6 +22,7 @@ const (
 	requestsPerApp
 	cloudPerPair
 	auditsPerPair
+	activityPerPair
 	reportFilesPerPair // of the first report
 	reportPagesPerPair = reportFilesPerPair + reports
 	limitCount         = reportPagesPerPair + reports
@@ -41,6 +42,7 @@ var limits = [limitCount]limit{
 	requestsPerApp:  {10 * time.Second, "Application", "ReadWrite", "RequestLimitExceeded"},
 	cloudPerPair:    {10 * time.Second, "Tenant_Application", "ReadWrite", "RequestLimitExceeded"},
 	auditsPerPair:   {10 * time.Second, "Tenant_Application", "Read", "RequestLimitExceeded"},
+	activityPerPair: {time.Minute, "Tenant_Application", "Read", "RequestLimitExceeded"},
 
 	reportFilesPerPair: ofReport, reportFilesPerPair + 1: ofReport, reportPagesPerPair: ofReport, reportPagesPerPair + 1: ofReport,
 }
@@ -71,6 +73,7 @@ func sizesOf(t settings.Throttling, people int) amounts {
 		unitsPerPair: or(t.ResourceUnits, units), writesPerPair: or(t.Writes, 3_000), writesPerTenant: or(t.TenantWrites, 18_000),
 		unitsPerApp: or(t.AppResourceUnits, 150_000), writesPerApp: or(t.AppWrites, 35_000), requestsPerApp: or(t.AppRequests, 130_000),
 		cloudPerPair: max(t.CloudLicensing, 0), auditsPerPair: or(t.Audits, 5),
+		activityPerPair: max(t.SignInActivity, 0),
 	}
 }
 

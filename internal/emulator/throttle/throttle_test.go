@@ -222,7 +222,7 @@ func TestApplicationsAreBounded(t *testing.T) {
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	for people, want := range map[int]int{1: 3_500, 49: 3_500, 50: 5_000, 500: 5_000, 501: 8_000, 100_000: 8_000} {
-		if got := sizesOf(settings.Throttling{}, people); got != (amounts{want, 3_000, 18_000, 150_000, 35_000, 130_000, 0, 5, 14, 14, 100, 100}) {
+		if got := sizesOf(settings.Throttling{}, people); got != (amounts{want, 3_000, 18_000, 150_000, 35_000, 130_000, 0, 5, 0, 14, 14, 100, 100}) {
 			t.Errorf("%d users: %v", people, got)
 		}
 	}
