@@ -6,7 +6,7 @@
 // # Endpoints
 //
 // Under /beta and /v1.0: users and groups (lists, items and counts),
-// licenseDetails, a group's members and membersWithLicenseErrors,
+// the organization, licenseDetails, a group's members and membersWithLicenseErrors,
 // subscribedSkus, directory/subscriptions, auditLogs/directoryAudits, two usage
 // reports and their settings,
 // directoryObjects/getByIds, me, assignLicense,

@@ -183,6 +183,32 @@ func TestLicenseDetails(t *testing.T) {
 	if diff := cmp.Diff([]string{"skuPartNumber"}, keys(items(c.ok(path + "?$select=skuPartNumber"))[0])); diff != "" {
 		t.Errorf("selected properties (-want +got):\n%s", diff)
 	}
+	for _, l := range all {
+		one := c.ok(path + "/" + str(l, "id"))
+		delete(one, "@odata.context")
+		if diff := cmp.Diff(l, one); diff != "" {
+			t.Errorf("(-list +item):\n%s", diff)
+		}
+	}
+	if r := c.get(path + "/" + str(u, "id")); r.status != 404 {
+		t.Errorf("an unknown license: %d", r.status)
+	}
+	// Only users can ask whether somebody may use Teams.
+	if r := c.get(path + "/getTeamsLicensingDetails"); r.status != 403 {
+		t.Errorf("an application: %d", r.status)
+	}
+	noTeams := str(items(c.ok("/v1.0/groups/" + c.of("noteams") + "/members"))[0], "id")
+	reader := c.DelegatedToken(c.PersonInRole("Global Reader"), "Directory.Read.All")
+	for user, want := range map[string]bool{str(u, "id"): true, noTeams: false} {
+		if r := c.get("/v1.0/users/"+user+"/licenseDetails/getTeamsLicensingDetails", "Authorization", "Bearer "+reader); r.body["hasTeamsLicense"] != want {
+			t.Errorf("%t: %s", want, r.raw)
+		}
+	}
+	for caller, scope := range map[string]string{c.PersonInRole("Global Reader"): "User.Read", c.PersonInRole(""): "Directory.Read.All"} {
+		if r := c.get(path+"/getTeamsLicensingDetails", "Authorization", "Bearer "+c.DelegatedToken(caller, scope)); r.status != 403 {
+			t.Errorf("%s of another user: %d", scope, r.status)
+		}
+	}
 	for scope, want := range map[string]int{"LicenseAssignment.Read.All": 200, "User.Read": 200, "User.Read.All": 200, "Group.Read.All": 403} {
 		if r := c.get(path, "Authorization", "Bearer "+c.DelegatedToken(str(u, "id"), scope)); r.status != want {
 			t.Errorf("a user with %s: %d", scope, r.status)

@@ -171,6 +171,18 @@ var sampleCases = map[string]func(*testing.T, sample){
 	"reports.copilot-usage-user-detail":    holdCopilot,
 	"reports.settings":                     reads(nil, ".value.@odata.type:string"),
 
+	"organization.list": reads(nil),
+	"license-details.teams-licensing-details": func(t *testing.T, s sample) {
+		c := start(t, Options{})
+		user := c.userID(0)
+		c.token = c.DelegatedToken(user, "User.Read")
+		s.compare(t, c.get(fill(t, s.Path, ids(user))))
+	},
+	"users.update-usage-location": writes(Variants{}, false),
+	"groups.member-add":           holdMember(false),
+	"groups.member-add-exists":    holdMember(true),
+	"groups.member-remove":        holdMember(true),
+
 	"platform.batch":           holdBatch,
 	"platform.throttled-429":   throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "10", Inner: row{"code": "429", "status": "429", "message": "Please retry after"}}),
 	"platform.error-429-field": throttled(Fault{Status: http.StatusTooManyRequests, RetryAfter: "5"}),
@@ -392,6 +404,26 @@ func writes(v Variants, made bool, absent ...string) func(*testing.T, sample) {
 			text = ""
 		}
 		s.compare(t, c.do(s.Method, real(s.Path), text), absent...)
+	}
+}
+
+// holdMember adds or removes a user, who is a member before or not.
+func holdMember(before bool) func(*testing.T, sample) {
+	return func(t *testing.T, s sample) {
+		c := start(t, Options{})
+		group, user := c.of("board"), c.bare(0)
+		if !before {
+			c.do("DELETE", "/v1.0/groups/"+group+"/members/"+user+"/$ref", "")
+		} else if r := c.do("POST", "/v1.0/groups/"+group+"/members/$ref", body(memberRef(c, user)...)); r.status != 204 && r.status != 400 {
+			t.Fatalf("%d %s", r.status, r.raw)
+		}
+		with, sent := ids(group), string(s.Request)
+		if s.Method == http.MethodDelete {
+			with, sent = ids(group, user), ""
+		} else {
+			sent = fill(t, sent, ids(user))
+		}
+		s.compare(t, c.do(s.Method, fill(t, s.Path, with), sent))
 	}
 }
 

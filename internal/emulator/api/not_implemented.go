@@ -99,7 +99,7 @@ var otherRoots = strings.Fields(`
 	deviceManagement devices directory directoryRoles directoryRoleTemplates directorySettingTemplates domains domainDnsRecords drive drives
 	education employeeExperience external filterOperators financials functions governanceResources groupLifecyclePolicies groupSettings
 	groupSettingTemplates identity identityGovernance identityProtection identityProviders informationProtection invitations localizations
-	monitoring networkAccess oauth2PermissionGrants organization people permissionGrants places planner policies print privacy
+	monitoring networkAccess oauth2PermissionGrants people permissionGrants places planner policies print privacy
 	privilegedAccess reports riskDetections roleManagement schemaExtensions search security servicePrincipals settings shares sites
 	solutions storage subscriptions team teams teamsTemplates teamTemplateDefinition teamwork templates tenantRelationships`)
 
@@ -188,7 +188,7 @@ func elsewhere(segments []string) string {
 	case root == "directoryObjects" && len(segments) == 2 && at(1) != "getByIds":
 		return "directoryObjects/{id}"
 	case root == "groups" && name == "members" && len(segments) >= 4 && strings.HasPrefix(at(3), "microsoft.graph."),
-		name == "licenseDetails" && root != "groups" && len(segments) == part+2:
+		name == "licenseDetails" && root == "me" && len(segments) == part+2:
 		return name + "/" + at(part+1)
 	}
 	return ""
@@ -202,7 +202,7 @@ func Missing() []string {
 		"Other workloads: mail, files, teams, devices management and so on. What is not listed above under " + strings.Join(otherRoots, ", ") + ".",
 		"Of directory objects: memberOf of groups and other objects than users, transitiveMembers, transitiveMemberOf, writes of owners and managers, photos, directory roles by their own paths, deleted items and their restoration, open and schema extensions, $ref except of members, DELETE members/{id} without $ref (which deletes the member itself), retryServiceProvisioning.",
 		"Of cloudLicensing, paths that are only in Microsoft's list of permissions: " + allotmentRef + " and " + assigneeRef + ", " + poolOwner + ". As a property (cloudLicensing of users and groups in $select): nothing.",
-		"licenseDetails/{id}, licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
+		"me/licenseDetails/{id}, me/licenseDetails/getTeamsLicensingDetails, directoryObjects/{id}, and members of one type (members/microsoft.graph.user).",
 		strings.Join(otherCalls, ", ") + ".",
 		"A property by its own path (users/{id}/displayName), and lists of users of one type other than agents.",
 		"In bodies: " + strings.Join(takenOfUsers, ", ") + " of users; " + strings.Join(takenOfGroups, ", ") + ", DynamicMembership and a later securityEnabled of groups; managers and owners (manager@odata.bind, owners@odata.bind).",

@@ -49,7 +49,7 @@ func (e *Endpoints) requiredClearance(c *call) access.Clearance {
 		return access.AssignsLicenses
 	case e.own(c):
 		return access.ReadsOneself
-	case strings.HasSuffix(c.route.Template, "/licenseDetails"):
+	case strings.Contains(c.route.Template, "/licenseDetails"):
 		return access.ReadsDetails
 	case c.route.Cloud, strings.HasSuffix(c.route.Template, "/membersWithLicenseErrors"):
 		return access.ReadsLicenses

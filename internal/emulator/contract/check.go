@@ -406,7 +406,7 @@ func (c *checker) single(o object) {
 			return
 		}
 	}
-	c.context(o, true)
+	c.context(o, c.at.of.kind == "entity")
 	f := form{sel: c.asked.sel, expand: c.relations(), top: true}
 	cloudPath := slices.Contains(c.at.segments, "cloudLicensing")
 	f.assignee = c.at.of.name == "directoryObject" && cloudPath

@@ -147,6 +147,12 @@ func (t *Tenant) activity(i int32, day time.Time, ago int) time.Time {
 	return at
 }
 
+// MayUseService reports whether a user may use a service.
+func (t *Tenant) MayUseService(i int32, service int) bool {
+	_, ok := t.planSince(i, servicePlans[service])
+	return ok
+}
+
 // planSince returns the time since when a user may use one of the plans.
 func (t *Tenant) planSince(i int32, names []string) (since time.Time, ok bool) {
 	for j := range t.people[i].rows {

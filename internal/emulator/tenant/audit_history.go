@@ -122,11 +122,16 @@ func (h *history) only(i int32, is func(row) bool) (row, bool) {
 	return row{}, false
 }
 
+// managed reports whether administrators change the members of a group.
+func (h *history) managed(g *Group) bool { return !g.Dynamic() && g.synced == 0 && !g.Roles }
+
 // joined: a user was added to a licensed group.
 func (h *history) joined() {
 	var r row
 	i, ok := h.someone(func(i int32) (ok bool) {
-		r, ok = h.only(i, func(r row) bool { return r.group >= 0 && slices.Contains(h.people[i].memberOf, r.group) })
+		r, ok = h.only(i, func(r row) bool {
+			return r.group >= 0 && slices.Contains(h.people[i].memberOf, r.group) && h.managed(h.groups[r.group])
+		})
 		return ok
 	})
 	if !ok {
@@ -183,7 +188,7 @@ func (h *history) removed() {
 func (h *history) left() {
 	var g *Group
 	for try := range 20 {
-		if one := h.groups[h.seed.Pick("left", h.n*32+try, len(h.groups))]; len(one.assigned) > 0 {
+		if one := h.groups[h.seed.Pick("left", h.n*32+try, len(h.groups))]; len(one.assigned) > 0 && h.managed(one) {
 			g = one
 			break
 		}

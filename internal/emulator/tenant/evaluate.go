@@ -83,7 +83,7 @@ func (t *Tenant) check(i int32, r *row, j int, others []row, existing poolSet) {
 	p := &t.products[r.sku]
 	on := p.ruled(p.all.andNot(r.off))
 	if on != 0 {
-		location := cmp.Or(t.people[i].Text("usageLocation"), tenantLocation)
+		location := cmp.Or(t.people[i].Text("usageLocation"), Country)
 		if failing := on & t.notOffered[location]; failing != 0 {
 			r.fail(Location, failing, t.placeNumber(location))
 			return

@@ -13,9 +13,13 @@ const (
 	asiaDomain = "asia.licensegraph.example"
 )
 
-// tenantLocation is the location for group licenses of a user without a usage
-// location.
-const tenantLocation = "DE"
+// Domains are the verified domains of a generated tenant, the default one
+// first.
+var Domains = []string{MainDomain, asiaDomain}
+
+// Country is the location of the tenant. It applies to group licenses of a
+// user without a usage location.
+const Country = "DE"
 
 // Tenant is a directory with its licenses. It is not safe for concurrent use:
 // reads can run concurrently, but a write must run alone. The documentation of
