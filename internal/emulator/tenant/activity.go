@@ -102,46 +102,31 @@ func (t *Tenant) usage(i int32, day time.Time) Usage {
 	if gone := p.Deleted(); p.gone != 0 && !gone.After(day.AddDate(0, 0, 1)) {
 		u.Deleted = gone
 	}
-	idle, used := t.idle(i)
 	for s := range u.Services {
 		use := &u.Services[s]
-		if use.Assigned, use.Licensed = t.planSince(i, servicePlans[s]); !use.Licensed || !used || s == SkypeForBusiness {
+		if use.Assigned, use.Licensed = t.planSince(i, servicePlans[s]); !use.Licensed || s == SkypeForBusiness {
 			continue // Skype for Business Online is retired.
 		}
 		if n := t.seed.Pick("use of a service", int(i)*serviceCount+s, 10); n < 8 {
-			use.Last = t.activity(i, day, idle+n*n/2)
+			use.Last = t.activity(i, day, n*n/2)
 		}
 	}
 	return u
 }
 
-// idle returns the number of days since the last activity of a user. Without
-// it, used is false. Disabled accounts were last active months ago.
-func (t *Tenant) idle(i int32) (days int, used bool) {
-	n := t.seed.Pick("days of activity", int(i), 1000)
-	switch share := t.seed.Pick("activity", int(i), 100); {
-	case share < 70:
-		days = n % 5
-	case share < 85:
-		days = 7 + n%20
-	case share < 92:
-		days = 30 + n%55
-	case share < 97:
-		days = 90 + n%180
-	default:
-		return 0, false
+// activity returns a number of days before the last sign-in of a user up to a
+// day, or the zero time if there was none, or the account did not exist.
+func (t *Tenant) activity(i int32, day time.Time, before int) time.Time {
+	p := &t.people[i]
+	last := max(p.succeeded, p.refreshed)
+	if last == 0 {
+		last = p.signedIn
 	}
-	if t.people[i].disabled {
-		days = max(days, 60+n%120)
+	at := unixTime(last).Truncate(24 * time.Hour)
+	if at.After(day) {
+		at = day
 	}
-	return days, true
-}
-
-// activity returns a number of days before a day, or the zero time if the
-// account did not exist.
-func (t *Tenant) activity(i int32, day time.Time, ago int) time.Time {
-	at := day.AddDate(0, 0, -ago)
-	if at.Unix() < t.people[i].created {
+	if at = at.AddDate(0, 0, -before); last == 0 || at.Unix() < p.created {
 		return time.Time{}
 	}
 	return at
@@ -181,10 +166,10 @@ func (t *Tenant) CopilotUse(day time.Time, after int64) iter.Seq2[int64, Copilot
 				continue
 			}
 			u := CopilotUsage{PrincipalName: p.name, DisplayName: p.Text("displayName")}
-			if idle, used := t.idle(i); used && t.seed.Pick("uses Copilot", int(i), 10) < 7 {
+			if t.seed.Pick("uses Copilot", int(i), 10) < 7 {
 				for app := range u.Last {
 					if n := t.seed.Pick("use of Copilot", int(i)*CopilotApps+app, 12); n < 6 {
-						u.Last[app] = t.activity(i, day, idle+n)
+						u.Last[app] = t.activity(i, day, n)
 					}
 				}
 			}
