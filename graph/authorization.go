@@ -65,17 +65,18 @@ var (
 	// entitiesPermission is the field whose permission _entities requires.
 	entitiesPermission = "Query.node"
 	// inputPermissions maps input fields and arguments that filter or sort to the field whose permission they
-	// require: the result would reveal its values.
+	// require: the result would reveal its values. A name can have a value of an enum.
 	inputPermissions = map[string]string{
-		"UserFilter.displayNameStartsWith": "User.displayName",
-		"UserFilter.department":            "User.department",
-		"UserFilter.companyName":           "User.companyName",
-		"UserFilter.city":                  "User.city",
-		"UserFilter.country":               "User.country",
-		"UserFilter.employeeType":          "User.employeeType",
-		"UserFilter.error":                 "LicenseAssignmentState.error",
-		"UserOrder.field":                  "User.displayName",
-		"Query.user.userPrincipalName":     "User.userPrincipalName",
+		"UserFilter.displayNameStartsWith":    "User.displayName",
+		"UserFilter.department":               "User.department",
+		"UserFilter.companyName":              "User.companyName",
+		"UserFilter.city":                     "User.city",
+		"UserFilter.country":                  "User.country",
+		"UserFilter.employeeType":             "User.employeeType",
+		"UserFilter.error":                    "LicenseAssignmentState.error",
+		"UserOrder.field":                     "User.displayName",
+		"AssignmentErrorOrder.field=ASSIGNEE": "User.displayName",
+		"Query.user.userPrincipalName":        "User.userPrincipalName",
 	}
 )
 
@@ -180,7 +181,11 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 
 // input denies a field if the caller may not use its input.
 func (d *denied) input(f *ast.Field, name string, value any) {
-	if of, guarded := inputPermissions[name]; guarded && value != nil && d.places[f] == nil {
+	of, guarded := inputPermissions[name]
+	if text, isText := value.(string); isText && !guarded {
+		of, guarded = inputPermissions[name+"="+text]
+	}
+	if guarded && value != nil && d.places[f] == nil {
 		if missing := d.permissions.fields[of].missing(d.caller); missing != nil {
 			d.places[f] = missing
 		}

@@ -65,17 +65,9 @@ func chunksAt(path string) step {
 	return func(_ int, r response) []int { return []int{ceil(len(valuesAt(r.Data, path)), 15)} }
 }
 
-// unknownCodes returns one read for 15 users with error codes that Microsoft does not publish: the license states are
-// read.
-func unknownCodes(_ int, r response) []int {
-	people := map[any]bool{}
-	for _, e := range r.Data["assignmentErrors"].(object)["nodes"].([]any) {
-		if e := e.(object); e["code"] != "MissingDependency" {
-			people[e["assignedTo"].(object)["id"]] = true
-		}
-	}
-	return []int{ceil(len(people), 15)}
-}
+// wholeTenant reads the errors of the tenant, and after each page the license states of its assignees, whatever the
+// number of groups.
+func wholeTenant(int, response) []int { return slices.Repeat([]int{1, ceil(100, 15)}, 6) }
 
 // atOnce runs steps in parallel: their first reads share a round, then their second ones, and so on.
 func atOnce(steps ...step) step {
@@ -213,6 +205,8 @@ var edgeCosts = []edgeCost{
 	{"Assignment.disabledServicePlans with more", `assignments(first: N) { nodes { disabledServicePlans { provisioningStatus } } }`,
 		[]step{pages, atMostOne("assignments.nodes.disabledServicePlans.provisioningStatus")}},
 
+	{"Group.assignmentErrors", `groups(first: N) { nodes { assignmentErrors(first: 1000) { nodes { id } } } }`, []step{one, wholeTenant}},
+
 	{"AssignmentError.sku", `assignmentErrors(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(pages, one)}},
 	{"AssignmentError.sku with allotments", `assignmentErrors(first: N) { nodes { sku { units { free } allotments { id } } } }`, []step{atOnce(pages, one, one)}},
 	{"AssignmentError.sku of given errors", `assignmentError(id: $errors) { sku { units { free } } }`, []step{atOnce(each, one)}},
@@ -225,7 +219,7 @@ var edgeCosts = []edgeCost{
 	{"AssignmentError.servicePlans with more", `assignmentErrors(first: N) { nodes { servicePlans { provisioningStatus } } }`, []step{pages, one}},
 	{"AssignmentError.licenseAssignmentStates", `assignmentErrors(first: N) { nodes { assignedTo { id } licenseAssignmentStates { state } } }`,
 		[]step{pages, chunksAt("assignmentErrors.nodes.assignedTo.id")}},
-	{"AssignmentError.remedy", `assignmentErrors(first: N) { nodes { code assignedTo { id } remedy { action } } }`, []step{pages, unknownCodes}},
+	{"AssignmentError.remedy", `assignmentErrors(first: N) { nodes { code assignedTo { id } remedy { action } } }`, []step{pages}},
 
 	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{atOnce(one, one)}},
 	{"LicenseAssignmentState.sku names", `users(first: N) { nodes { licenseAssignmentStates { sku { productName } } } }`, []step{one}},

@@ -54,6 +54,7 @@ var derived = map[string][]string{
 	"appliesToText":        {"appliesTo"},
 	"capabilityStatusText": {"capabilityStatus"},
 	"assignableToText":     {"assignableTo"},
+	"error":                {"code"},
 	"availableUnits":       {"allottedUnits", "consumedUnits", "subscriptions"},
 	"units":                {"prepaidUnits", "consumedUnits"},
 }
@@ -71,7 +72,9 @@ func init() { // not a literal: the functions refer to the table
 			root("Query.allotment", (*field).allotment).hoist((*field).allotmentStub),
 			root("Query.assignments", (*field).assignments),
 			root("Query.assignment", (*field).assignment),
-			root("Query.assignmentErrors", (*field).assignmentErrors),
+			root("Query.assignmentErrors", (*field).assignmentErrors).
+				when("filter", filtersGroup, "AssignmentError.assignedTo", "User.licenseAssignmentStates").
+				when("orderBy", ordersByAssignee, "AssignmentError.assignedTo", "User.displayName"),
 			root("Query.assignmentError", (*field).assignmentError),
 			root("Query.subscribedSkus", (*field).subscribedSkus).when("orderBy", given, "SubscribedSku.skuPartNumber", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits"),
 			root("Query.subscribedSku", (*field).subscribedSku).hoist((*field).subscribedSkuStub),
@@ -114,6 +117,7 @@ func init() { // not a literal: the functions refer to the table
 			toMany("Group.usageRights", "", (*field).usageRightsOfGroup),
 			toOne("Group.members", "", (*field).members),
 			toOne("Group.membersWithLicenseErrors", "", (*field).membersWithLicenseErrors),
+			toOne("Group.assignmentErrors", "AssignmentError.assignedTo User.licenseAssignmentStates", (*field).assignmentErrorsOfGroup),
 			toMany("Device.usageRights", "", (*field).usageRightsOfDevice),
 			toMany("Device.waitingMembers", "", listOf[*licensing.Device](waitingMembersOfDevice)),
 		},

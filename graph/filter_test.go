@@ -166,34 +166,142 @@ func TestUserFilters(t *testing.T) {
 func TestErrorFilters(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
-	all := g.nodesOf(t, "assignmentErrors", "first: 1000", `id code occurrenceDateTime skuId assignedTo { id }`)
+	all := g.nodesOf(t, "assignmentErrors", "first: 1000", `id code error occurrenceDateTime skuId assignedTo { id } licenseAssignmentStates { error assignedByGroup { id } }`)
 	slices.SortFunc(all, func(a, b object) int {
 		return strings.Compare(a["occurrenceDateTime"].(string), b["occurrenceDateTime"].(string))
 	})
 	middle := all[len(all)/2]
 	at, person := middle["occurrenceDateTime"].(string), middle["assignedTo"].(object)["id"].(string)
-	sku := middle["skuId"].(string)
+	sku, other, group := middle["skuId"].(string), "", ""
+	from := func(e object) bool {
+		return slices.ContainsFunc(e["licenseAssignmentStates"].([]any), func(s any) bool {
+			by, _ := s.(object)["assignedByGroup"].(object)
+			return s.(object)["error"] != nil && by["id"] == group
+		})
+	}
+	for _, e := range all {
+		if e["skuId"] != sku {
+			other = e["skuId"].(string)
+		}
+		for _, s := range e["licenseAssignmentStates"].([]any) {
+			if by, ok := s.(object)["assignedByGroup"].(object); ok && s.(object)["error"] != nil {
+				group = by["id"].(string)
+			}
+		}
+	}
+	if n := len(slices.DeleteFunc(slices.Clone(all), func(e object) bool { return !from(e) })); n == 0 || n == len(all) {
+		t.Fatalf("%d of %d errors are of the group", n, len(all))
+	}
 	for filter, keep := range map[string]func(e object) bool{
-		`code: "missingDEPENDENCY"`:                          func(e object) bool { return e["code"] == "MissingDependency" },
-		`code: "Missing"`:                                    func(object) bool { return false },
-		`code: "none such"`:                                  func(object) bool { return false },
-		`occurredFrom: "` + at + `"`:                         func(e object) bool { return e["occurrenceDateTime"].(string) >= at },
-		`occurredBefore: "` + at + `"`:                       func(e object) bool { return e["occurrenceDateTime"].(string) < at },
-		`assignedTo: "` + strings.ToUpper(person) + `"`:      func(e object) bool { return e["assignedTo"].(object)["id"] == person },
-		`assignedTo: "` + person + `", skuId: "` + sku + `"`: func(e object) bool { return e["assignedTo"].(object)["id"] == person && e["skuId"] == sku },
-		`skuId: "` + sku + `", code: "MissingDependency"`:    func(e object) bool { return e["skuId"] == sku && e["code"] == "MissingDependency" },
+		`code: "missingDEPENDENCY"`:                                 func(e object) bool { return e["code"] == "MissingDependency" },
+		`code: "Missing"`:                                           func(object) bool { return false },
+		`code: "none such"`:                                         func(object) bool { return false },
+		`occurredFrom: "` + at + `"`:                                func(e object) bool { return e["occurrenceDateTime"].(string) >= at },
+		`occurredBefore: "` + at + `"`:                              func(e object) bool { return e["occurrenceDateTime"].(string) < at },
+		`assignedTo: "` + strings.ToUpper(person) + `"`:             func(e object) bool { return e["assignedTo"].(object)["id"] == person },
+		`assignedTo: "` + person + `", skuId: "` + sku + `"`:        func(e object) bool { return e["assignedTo"].(object)["id"] == person && e["skuId"] == sku },
+		`skuIds: ["` + sku + `", "` + strings.ToUpper(other) + `"]`: func(e object) bool { return e["skuId"] == sku || e["skuId"] == other },
+		`codes: ["missingDependency", "InsufficientUnits"]`:         func(e object) bool { return e["code"] == "MissingDependency" || e["code"] == "InsufficientUnits" },
+		`error: COUNT_VIOLATION`:                                    func(e object) bool { return e["code"] == "InsufficientUnits" && e["error"] == "COUNT_VIOLATION" },
+		`error: OTHER, skuIds: ["` + sku + `"]`:                     func(e object) bool { return e["error"] == "OTHER" && e["skuId"] == sku },
+		`groupId: "` + group + `"`:                                  from,
+		`groupId: "` + group + `", error: COUNT_VIOLATION`:          func(e object) bool { return from(e) && e["error"] == "COUNT_VIOLATION" },
+		`skuId: "` + sku + `", code: "MissingDependency"`:           func(e object) bool { return e["skuId"] == sku && e["code"] == "MissingDependency" },
 	} {
 		t.Run(filter, func(t *testing.T) {
 			want := idsOf(slices.DeleteFunc(slices.Clone(all), func(e object) bool { return !keep(e) }))
 			slices.Sort(want)
 			for _, sizes := range [][]int{{1000}, {7}, {1, 20}} {
-				got := g.walkPages(t, "assignmentErrors", ", filter: {"+filter+"}", sizes...)
-				slices.Sort(got)
-				if diff := difference(want, got); diff != "" {
-					t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
+				for _, order := range []string{"", ", orderBy: {field: PRODUCT}"} {
+					got := g.walkPages(t, "assignmentErrors", ", filter: {"+filter+"}"+order, sizes...)
+					slices.Sort(got)
+					if diff := difference(want, got); diff != "" {
+						t.Errorf("pages of %v%s (-want +got):\n%s", sizes, order, diff)
+					}
 				}
 			}
 		})
+	}
+	var ofGroup []string
+	for _, e := range all {
+		if from(e) {
+			ofGroup = append(ofGroup, e["id"].(string))
+		}
+	}
+	slices.Sort(ofGroup)
+	r := g.ask(`{ group(id: "`+group+`") { assignmentErrors(first: 1000) { nodes { id } } } }`, nil)
+	if diff := difference(ofGroup, slices.Sorted(slices.Values(valuesAt(r.Data, "group.assignmentErrors.nodes.id")))); diff != "" || len(r.Errors) > 0 {
+		t.Errorf("errors of the group (-want +got):\n%s\n%v", diff, r.Errors)
+	}
+}
+
+// TestErrorOrder tests each order of assignment errors, in both directions.
+func TestErrorOrder(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{PageSize: 40}})
+	for field, key := range map[string]func(object) string{
+		"OCCURRENCE_DATE_TIME": func(e object) string { return e["occurrenceDateTime"].(string) },
+		"PRODUCT":              func(e object) string { return strings.ToLower(e["sku"].(object)["productName"].(string)) },
+		"ASSIGNEE":             func(e object) string { return strings.ToLower(e["assignedTo"].(object)["displayName"].(string)) },
+	} {
+		for _, direction := range []string{"ASC", "DESC"} {
+			arguments := `first: 1000, orderBy: {field: ` + field + `, direction: ` + direction + `}`
+			var keys []string
+			for _, e := range g.nodesOf(t, "assignmentErrors", arguments, `id occurrenceDateTime sku { productName } assignedTo { displayName }`) {
+				keys = append(keys, key(e))
+			}
+			if direction == "DESC" {
+				slices.Reverse(keys)
+			}
+			if len(keys) < 100 || !slices.IsSorted(keys) || keys[0] == keys[len(keys)-1] {
+				t.Errorf("%s: %d keys, %v", arguments, len(keys), keys[:min(len(keys), 9)])
+			}
+		}
+	}
+	// Sorting by what the caller does not select reads it, and needs the permission to read it.
+	g.as(read, readErrors)
+	if r := g.ask(`{ assignmentErrors(first: 1, orderBy: {field: ASSIGNEE}) { nodes { id } } }`, nil); len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, readPersonal) {
+		t.Errorf("%s", r.raw)
+	}
+	if r := g.ask(`{ assignmentErrors(first: 1, orderBy: {field: PRODUCT}) { totalCount nodes { id } } }`, nil); len(r.Errors) != 0 || r.Data["assignmentErrors"].(object)["totalCount"] == nil {
+		t.Errorf("%s", r.raw)
+	}
+}
+
+// TestSeveralProductsOfErrors tests that errors of several products are filtered by Microsoft Graph, and here where it
+// rejects the operator in.
+func TestSeveralProductsOfErrors(t *testing.T) {
+	t.Parallel()
+	for _, rejects := range []bool{false, true} {
+		g := startGateway(t, emulator.Options{Variants: emulator.Variants{SkuIDEqualOnly: rejects}})
+		g.ask(poolQuery, nil)
+		g.forget()
+		r := g.ask(`{ assignmentErrors(first: 10, filter: {skuIds: ["`+skuE3+`", "639dec6b-bb19-468b-871c-c5c441c4b0cb"]}) { nodes { skuId } } }`, nil)
+		requests := g.tenant.Requests()
+		if want := map[bool]int{false: 1, true: 2}[rejects]; len(r.Errors) > 0 || len(requests) != want || len(valuesAt(r.Data, "assignmentErrors.nodes.skuId")) == 0 {
+			t.Errorf("rejected %v: %d requests, %s", rejects, len(requests), r.raw)
+		}
+		if sent, err := url.QueryUnescape(requests[0].URL); err != nil || !strings.Contains(sent, "$filter=skuId in ("+skuE3+", 639dec6b-bb19-468b-871c-c5c441c4b0cb)") {
+			t.Errorf("sent %s", sent)
+		}
+	}
+}
+
+// TestRemedyOfUnknownCode tests that the license states of the assignees, read for 15 users at once, determine the remedy
+// of an error with an unknown code.
+func TestRemedyOfUnknownCode(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	const query = `{ assignmentErrors(first: 10) { nodes { code error remedy { action } } } }`
+	known := g.ask(query, nil)
+	g.forget()
+	g.tenant.Inject(emulator.Fault{Endpoint: errorsEndpoint, Set: map[string]any{"code": "Novel"}, Times: -1})
+	r := g.ask(query, nil)
+	if parts := r.Extensions.Upstream.BatchParts + r.Extensions.Upstream.Requests; len(r.Errors) > 0 || parts != 2 || valuesAt(r.Data, "assignmentErrors.nodes.error") != nil {
+		t.Errorf("%d requests: %s", parts, r.raw)
+	}
+	if diff := difference(valuesAt(known.Data, "assignmentErrors.nodes.remedy.action"), valuesAt(r.Data, "assignmentErrors.nodes.remedy.action")); diff != "" {
+		t.Errorf("(-known +unknown):\n%s", diff)
 	}
 }
 

@@ -28,6 +28,10 @@ func (r *groupResolver) MembersWithLicenseErrors(ctx context.Context, objs []*li
 	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
 }
 
+func (r *groupResolver) AssignmentErrors(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[*licensing.AssignmentError], error) {
+	return resolveEach[*model.Connection[*licensing.AssignmentError]](ctx, r.Resolver, objs)
+}
+
 func (r *queryResolver) Group(ctx context.Context, id string) (*licensing.Group, error) {
 	return resolve[*licensing.Group](ctx, r.Resolver, query{})
 }

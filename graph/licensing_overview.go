@@ -77,7 +77,7 @@ func failed(states []*licensing.LicenseAssignmentState) []*licensing.LicenseAssi
 
 // countErrors counts assignment errors by code and by product.
 func (f *field) countErrors(*model.LicensingOverview) (*model.AssignmentErrorOverview, error) {
-	page, err := connectionOf(f, f.errorList("licensingOverview", "assignmentErrors"), counted(), nil, func() {})
+	page, err := connectionOf(f, f.errorList("licensingOverview assignmentErrors"), counted(), nil, func() {})
 	if err != nil {
 		return nil, err
 	}

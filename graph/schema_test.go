@@ -191,7 +191,7 @@ var bound = sync.OnceValue(func() map[string]reflect.Type {
 func TestFieldsArePropertiesUpstream(t *testing.T) {
 	t.Parallel()
 	computed := map[string]string{ // source property
-		"LicenseAssignmentState.remedy": "error", "LicenseAssignmentState.assignedByGroupId": "assignedByGroup", "Allotment.assignableToText": "assignableTo", "AllotmentSubscription.stateText": "state", "AllotmentSubscription.tagsText": "tags",
+		"AssignmentError.error": "code", "LicenseAssignmentState.error": "error", "LicenseAssignmentState.remedy": "error", "LicenseAssignmentState.assignedByGroupId": "assignedByGroup", "Allotment.assignableToText": "assignableTo", "AllotmentSubscription.stateText": "state", "AllotmentSubscription.tagsText": "tags",
 		"UsageRight.holderId": "id", "OtherDirectoryObject.odataType": "@odata.type",
 		"ServicePlan.displayName": "servicePlanId", "AssignedPlan.displayName": "servicePlanId", "LicensedService.displayName": "planId",
 	}

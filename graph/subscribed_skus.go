@@ -201,7 +201,7 @@ func (f *field) assignmentErrorsOfSku(sku *licensing.SubscribedSku) (*model.Assi
 	if sku.SkuID == nil {
 		return nil, nil
 	}
-	l := f.errorList("assignmentErrors of", string(*sku.SkuID))
+	l := f.errorList(listName("assignmentErrors of", string(*sku.SkuID)))
 	l.query.Filter.SkuID = string(*sku.SkuID)
 	return pageOf(f, l)
 }

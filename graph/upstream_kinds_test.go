@@ -33,14 +33,16 @@ func kindOf(cost upstream.Cost) string {
 
 // elsewhere has the kinds that edgeCosts does not cover, with the tests that do.
 var elsewhere = map[string][]string{
-	"UserConnection.totalCount":               {"each"}, // of a later page: TestUncounted
-	"GroupConnection.totalCount":              {"each"}, // likewise
-	"DirectoryObjectConnection.totalCount":    {"each"}, // likewise
-	"AssignmentError.licenseAssignmentStates": {"each"}, // without expanded assignees: TestUpstreamEstimate
-	"Query.node":                            {"each"}, // announces all reads by ID
-	"Query.allotment":                       {"each"}, // several are read as a list: TestAllotmentsOnce
-	"Query.me":                              {"each"}, // TestCostOfMe
-	"AssignmentErrorOverview.withoutSource": {"once"}, // announces the maximum of its pages and states
+	"UserConnection.totalCount":               {"each"},      // of a later page: TestUncounted
+	"GroupConnection.totalCount":              {"each"},      // likewise
+	"DirectoryObjectConnection.totalCount":    {"each"},      // likewise
+	"AssignmentError.licenseAssignmentStates": {"each"},      // without expanded assignees: TestUpstreamEstimate
+	"AssignmentError.remedy":                  {"shared 15"}, // of unknown codes: TestRemedyOfUnknownCode
+	"Group.assignmentErrors":                  {"once"},      // TestErrorFilters
+	"Query.node":                              {"each"},      // announces all reads by ID
+	"Query.allotment":                         {"each"},      // several are read as a list: TestAllotmentsOnce
+	"Query.me":                                {"each"},      // TestCostOfMe
+	"AssignmentErrorOverview.withoutSource":   {"once"},      // announces the maximum of its pages and states
 }
 
 // TestUpstreamIsTrue compares the reads of each edge with @upstream: a selected field announces each read, and each

@@ -10,16 +10,16 @@ import (
 	"licensegraph/loaders"
 )
 
-// maxRightValues limits the products and plans of a filter: values per expression in Microsoft Graph ("Known limits
+// maxValues limits the products or plans of a filter: values per expression in Microsoft Graph ("Known limits
 // for directory objects").
-const maxRightValues = 15
+const maxValues = 15
 
 // rightsKey validates the filter and returns the loader key of a holder's usage rights.
 func rightsKey(holder string, skus, plans []licensing.GUID) (licensing.UsageRightsKey, error) {
 	key := licensing.UsageRightsKey{HolderID: holder, SkuIDs: joined(skus), PlanIDs: joined(plans)}
 	for _, ids := range [][]licensing.GUID{skus, plans} {
-		if len(ids) > maxRightValues || ids != nil && len(ids) == 0 {
-			return key, &upstream.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` accept 1 to %d IDs each: omit them for all", maxRightValues)}
+		if len(ids) > maxValues || ids != nil && len(ids) == 0 {
+			return key, &upstream.InputError{Message: fmt.Sprintf("`skuIds` and `planIds` accept 1 to %d IDs each: omit them for all", maxValues)}
 		}
 	}
 	return key, nil

@@ -40,6 +40,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Group_members_args(ctx, raw)
 	case "Group.membersWithLicenseErrors":
 		return ec.field_Group_membersWithLicenseErrors_args(ctx, raw)
+	case "Group.assignmentErrors":
+		return ec.field_Group_assignmentErrors_args(ctx, raw)
 	case "Mutation.createAssignments":
 		return ec.field_Mutation_createAssignments_args(ctx, raw)
 	case "Mutation.updateAssignment":

@@ -81,6 +81,29 @@ func (ec *executionContext) fieldContext_AssignmentError_code(_ context.Context,
 	return graphql.NewScalarFieldContext("AssignmentError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _AssignmentError_error(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentError_error(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.LicenseErrorCode) graphql.Marshaler {
+			return ec.marshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentError_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssignmentError", field, true, false, errors.New("field of type LicenseErrorCode does not have child fields"))
+}
+
 func (ec *executionContext) _AssignmentError_message(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -701,7 +724,7 @@ func (ec *executionContext) unmarshalInputAssignmentErrorFilter(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"skuId", "assignedTo", "code", "occurredFrom", "occurredBefore"}
+	fieldsInOrder := [...]string{"skuId", "skuIds", "assignedTo", "code", "codes", "error", "groupId", "occurredFrom", "occurredBefore"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -715,6 +738,13 @@ func (ec *executionContext) unmarshalInputAssignmentErrorFilter(ctx context.Cont
 				return it, err
 			}
 			it.SkuID = data
+		case "skuIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("skuIds"))
+			data, err := ec.unmarshalOUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SkuIds = data
 		case "assignedTo":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignedTo"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
@@ -729,6 +759,27 @@ func (ec *executionContext) unmarshalInputAssignmentErrorFilter(ctx context.Cont
 				return it, err
 			}
 			it.Code = data
+		case "codes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("codes"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Codes = data
+		case "error":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("error"))
+			data, err := ec.unmarshalOLicenseErrorCode2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseErrorCode(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Error = data
+		case "groupId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("groupId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.GroupID = data
 		case "occurredFrom":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("occurredFrom"))
 			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
@@ -743,6 +794,47 @@ func (ec *executionContext) unmarshalInputAssignmentErrorFilter(ctx context.Cont
 				return it, err
 			}
 			it.OccurredBefore = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputAssignmentErrorOrder(ctx context.Context, obj any) (model.Order[model.AssignmentErrorOrderField], error) {
+	var it model.Order[model.AssignmentErrorOrderField]
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := ec.unmarshalNAssignmentErrorOrderField2licensegraphᚋgraphᚋmodelᚐAssignmentErrorOrderField(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := ec.unmarshalNOrderDirection2licensegraphᚋgraphᚋmodelᚐOrderDirection(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
 		}
 	}
 	return it, nil
@@ -776,6 +868,11 @@ func (ec *executionContext) _AssignmentError(ctx context.Context, sel ast.Select
 		case "code":
 			out.Values[i] = ec._AssignmentError_code(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "error":
+			out.Values[i] = ec._AssignmentError_error(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "message":
@@ -1200,6 +1297,23 @@ func (ec *executionContext) marshalNAssignmentErrorEdge2ᚖlicensegraphᚋgraph�
 	return ec._AssignmentErrorEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAssignmentErrorOrderField2licensegraphᚋgraphᚋmodelᚐAssignmentErrorOrderField(ctx context.Context, v any) (model.AssignmentErrorOrderField, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := model.AssignmentErrorOrderField(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAssignmentErrorOrderField2licensegraphᚋgraphᚋmodelᚐAssignmentErrorOrderField(ctx context.Context, sel ast.SelectionSet, v model.AssignmentErrorOrderField) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalOAssignmentError2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐAssignmentError(ctx context.Context, sel ast.SelectionSet, v []*licensing.AssignmentError) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -1253,6 +1367,14 @@ func (ec *executionContext) unmarshalOAssignmentErrorFilter2ᚖlicensegraphᚋgr
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputAssignmentErrorFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAssignmentErrorOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.AssignmentErrorOrderField], error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputAssignmentErrorOrder(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -346,6 +346,8 @@ func columnOfAssignmentError(c *columns.Column[*licensing.AssignmentError]) colu
 		return columns.Plain(c, columns.Text[string](), func(obj *licensing.AssignmentError) string { return obj.ID })
 	case "code":
 		return columns.Plain(c, columns.Text[string](), func(obj *licensing.AssignmentError) string { return obj.Code })
+	case "error":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.LicenseErrorCode]()), func(obj *licensing.AssignmentError) *licensing.LicenseErrorCode { return obj.Error() })
 	case "message":
 		return columns.Plain(c, columns.Text[string](), func(obj *licensing.AssignmentError) string { return obj.Message })
 	case "occurrenceDateTime":
@@ -613,6 +615,10 @@ func columnOfGroup(c *columns.Column[*licensing.Group]) columns.Row {
 	case "membersWithLicenseErrors":
 		return columns.Batch(c.Decoded(Arguments), kindOfDirectoryObjectConnection(true), func(ctx context.Context, objs []*licensing.Group, args map[string]any) ([]*model.Connection[licensing.DirectoryObject], error) {
 			return c.Resolvers().(ResolverRoot).Group().MembersWithLicenseErrors(ctx, objs, args["first"].(*int32), args["after"].(*string))
+		})
+	case "assignmentErrors":
+		return columns.Batch(c.Decoded(Arguments), kindOfAssignmentErrorConnection(true), func(ctx context.Context, objs []*licensing.Group, args map[string]any) ([]*model.Connection[*licensing.AssignmentError], error) {
+			return c.Resolvers().(ResolverRoot).Group().AssignmentErrors(ctx, objs, args["first"].(*int32), args["after"].(*string))
 		})
 	}
 	return nil

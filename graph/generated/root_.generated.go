@@ -138,6 +138,7 @@ type ComplexityRoot struct {
 	AssignmentError struct {
 		AssignedTo              func(childComplexity int) int
 		Code                    func(childComplexity int) int
+		Error                   func(childComplexity int) int
 		ID                      func(childComplexity int) int
 		LicenseAssignmentStates func(childComplexity int) int
 		Message                 func(childComplexity int) int
@@ -252,6 +253,7 @@ type ComplexityRoot struct {
 
 	Group struct {
 		AssignedLicenses         func(childComplexity int) int
+		AssignmentErrors         func(childComplexity int, first *int32, after *string) int
 		Assignments              func(childComplexity int) int
 		CreatedDateTime          func(childComplexity int) int
 		DeletedDateTime          func(childComplexity int) int
@@ -375,7 +377,7 @@ type ComplexityRoot struct {
 		Allotments         func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) int
 		Assignment         func(childComplexity int, id string) int
 		AssignmentError    func(childComplexity int, id string) int
-		AssignmentErrors   func(childComplexity int, first *int32, after *string, filter *model.AssignmentErrorFilter) int
+		AssignmentErrors   func(childComplexity int, first *int32, after *string, filter *model.AssignmentErrorFilter, orderBy *model.Order[model.AssignmentErrorOrderField]) int
 		Assignments        func(childComplexity int, first *int32, after *string) int
 		Group              func(childComplexity int, id string) int
 		Groups             func(childComplexity int, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) int
@@ -944,6 +946,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentError.Code(childComplexity), true
+	case "AssignmentError.error":
+		if e.ComplexityRoot.AssignmentError.Error == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentError.Error(childComplexity), true
 	case "AssignmentError.id":
 		if e.ComplexityRoot.AssignmentError.ID == nil {
 			break
@@ -1423,6 +1431,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Group.AssignedLicenses(childComplexity), true
+	case "Group.assignmentErrors":
+		if e.ComplexityRoot.Group.AssignmentErrors == nil {
+			break
+		}
+
+		args, err := ec.field_Group_assignmentErrors_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Group.AssignmentErrors(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "Group.assignments":
 		if e.ComplexityRoot.Group.Assignments == nil {
 			break
@@ -1981,7 +2000,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.AssignmentErrors(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.AssignmentErrorFilter)), true
+		return e.ComplexityRoot.Query.AssignmentErrors(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.AssignmentErrorFilter), args["orderBy"].(*model.Order[model.AssignmentErrorOrderField])), true
 	case "Query.assignments":
 		if e.ComplexityRoot.Query.Assignments == nil {
 			break
@@ -3001,6 +3020,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAssignmentByIDsInput,
 		ec.unmarshalInputAssignmentErrorByIDsInput,
 		ec.unmarshalInputAssignmentErrorFilter,
+		ec.unmarshalInputAssignmentErrorOrder,
 		ec.unmarshalInputCreateAssignmentsInput,
 		ec.unmarshalInputDeleteAssignmentInput,
 		ec.unmarshalInputDeviceByIDsInput,
@@ -3302,6 +3322,11 @@ enum SubscriptionTag {
     after: String
     "Filter. Default: all errors."
     filter: AssignmentErrorFilter @cost(weight: 500)
+    """
+    Order of the list. Default: the order of Microsoft Graph, which cannot sort errors: the gateway reads all errors
+    that match the filter, at most 10,000, for each page.
+    """
+    orderBy: AssignmentErrorOrder @upstream(each: 99) @cost(weight: 500)
   ): AssignmentErrorConnection
     @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
@@ -3323,14 +3348,51 @@ an unreadable time are returned too, with an error on the list.
 input AssignmentErrorFilter {
   "Errors of this product. Filtered by Microsoft Graph."
   skuId: UUID
+  "Errors of these products, 1 to 15. Filtered by Microsoft Graph, and by the gateway where it rejects several."
+  skuIds: [UUID!] @upstream(each: 9)
   "Errors of the user with this object ID. Filtered by Microsoft Graph."
   assignedTo: ID
   "Errors with this code, case-insensitive. Filtered by the gateway, page by page."
   code: String @upstream(each: 9)
+  "Errors with one of these codes, case-insensitive: 1 to 20. Filtered by the gateway, page by page."
+  codes: [String!] @upstream(each: 9)
+  """
+  Errors with this cause, in the terms of license assignment states: COUNT_VIOLATION is the code ` + "`" + `InsufficientUnits` + "`" + `,
+  MUTUALLY_EXCLUSIVE_VIOLATION ` + "`" + `MutuallyExclusivePlans` + "`" + `, DEPENDENCY_VIOLATION ` + "`" + `MissingDependency` + "`" + `,
+  PROHIBITED_IN_USAGE_LOCATION_VIOLATION ` + "`" + `UsageLocationNotAllowed` + "`" + `, UNIQUENESS_VIOLATION ` + "`" + `ProxyAddressConflict` + "`" + `, OTHER
+  ` + "`" + `AssignmentFailed` + "`" + `. Microsoft documents ` + "`" + `MissingDependency` + "`" + ` only. Filtered by the gateway, page by page.
+  """
+  error: LicenseErrorCode @upstream(each: 9)
+  """
+  Errors of licenses that the group with this object ID assigned. The gateway reads the license assignment states of
+  the assignees, 300 in one upstream request, and filters page by page. Needs User.Read.All too.
+  """
+  groupId: ID @upstream(each: 680)
   "Errors that last occurred at this time or later. Filtered by the gateway, page by page."
   occurredFrom: DateTime @upstream(each: 9)
   "Errors that last occurred before this time. Filtered by the gateway, page by page."
   occurredBefore: DateTime @upstream(each: 9)
+}
+
+"Order of a list of assignment errors."
+input AssignmentErrorOrder {
+  "Field to sort by."
+  field: AssignmentErrorOrderField!
+  "Sort direction."
+  direction: OrderDirection! = ASC
+}
+
+"Fields to sort assignment errors by."
+enum AssignmentErrorOrderField {
+  "Time of the last occurrence. Errors without a time come first."
+  OCCURRENCE_DATE_TIME
+  "Display name of the product, or its ID if the catalog has none."
+  PRODUCT
+  """
+  Display name of the assignee. Errors of deleted assignees come first. Needs User.Read.All, and the scope
+  Licenses.ReadPersonal if callers are authenticated.
+  """
+  ASSIGNEE
 }
 
 "A page of assignment errors."
@@ -3341,7 +3403,7 @@ type AssignmentErrorConnection @requiresScopes(scopes: [["Licenses.ReadErrors"],
   edges: [AssignmentErrorEdge!]!
   "Cursors of this page, and whether more pages exist."
   pageInfo: PageInfo!
-  "Always null: Microsoft Graph does not count errors. See ` + "`" + `licensingOverview` + "`" + `."
+  "Number of errors with ` + "`" + `orderBy` + "`" + `, else null: Microsoft Graph does not count errors. See ` + "`" + `licensingOverview` + "`" + `."
   totalCount: Int
   "What was read to fill this page; null if Microsoft Graph applies the filter."
   scan: Scan
@@ -3363,6 +3425,10 @@ type AssignmentError implements Node
   id: ID!
   "Error code, such as ` + "`" + `MissingDependency` + "`" + `. Microsoft does not publish the codes: expect other values."
   code: String!
+  """
+  The cause in the terms of license assignment states, see ` + "`" + `AssignmentErrorFilter.error` + "`" + `; null if the code is unknown.
+  """
+  error: LicenseErrorCode
   "Error message; it has the IDs of service plans."
   message: String!
   "Time of the last occurrence. Null only if Microsoft Graph sent no time."
@@ -3845,6 +3911,21 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
     @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
     @cost(weight: 5)
     @upstream(pageSize: 100)
+  """
+  Assignment errors in licenses from the group. The gateway reads the errors of the tenant and the license assignment
+  states of their assignees once for all groups, and filters page by page: see ` + "`" + `scan` + "`" + `. For one group with few errors,
+  ` + "`" + `membersWithLicenseErrors` + "`" + ` with the errors of each member takes fewer requests. Needs CloudLicensing.Read.All or
+  Directory.Read.All, and User.Read.All.
+  """
+  assignmentErrors(
+    "Number of errors to return: 1 to 1,000. For many groups at once, the cost limits apply."
+    first: Int = 50 @pageSize(most: 1000)
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): AssignmentErrorConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(once: 690)
 }
 
 "Progress of assigning a group's licenses to its members."
@@ -5427,6 +5508,8 @@ func (ec *executionContext) childFields_AssignmentError(ctx context.Context, fie
 		return ec.fieldContext_AssignmentError_id(ctx, field)
 	case "code":
 		return ec.fieldContext_AssignmentError_code(ctx, field)
+	case "error":
+		return ec.fieldContext_AssignmentError_error(ctx, field)
 	case "message":
 		return ec.fieldContext_AssignmentError_message(ctx, field)
 	case "occurrenceDateTime":
@@ -5659,6 +5742,8 @@ func (ec *executionContext) childFields_Group(ctx context.Context, field graphql
 		return ec.fieldContext_Group_members(ctx, field)
 	case "membersWithLicenseErrors":
 		return ec.fieldContext_Group_membersWithLicenseErrors(ctx, field)
+	case "assignmentErrors":
+		return ec.fieldContext_Group_assignmentErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Group", field.Name)
 }

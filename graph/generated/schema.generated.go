@@ -26,7 +26,7 @@ type QueryResolver interface {
 	Nodes(ctx context.Context, ids []string) ([]licensing.Node, error)
 	Allotments(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) (*model.Connection[*licensing.Allotment], error)
 	Allotment(ctx context.Context, id string) (*licensing.Allotment, error)
-	AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter) (*model.Connection[*licensing.AssignmentError], error)
+	AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter, orderBy *model.Order[model.AssignmentErrorOrderField]) (*model.Connection[*licensing.AssignmentError], error)
 	AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error)
 	Assignments(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.Assignment], error)
 	Assignment(ctx context.Context, id string) (*licensing.Assignment, error)
@@ -182,6 +182,14 @@ func (ec *executionContext) field_Query_assignmentErrors_args(ctx context.Contex
 		return nil, err
 	}
 	args["filter"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*model.Order[model.AssignmentErrorOrderField], error) {
+			return ec.unmarshalOAssignmentErrorOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg3
 	return args, nil
 }
 
@@ -703,7 +711,7 @@ func (ec *executionContext) _Query_assignmentErrors(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().AssignmentErrors(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["filter"].(*model.AssignmentErrorFilter))
+			return ec.Resolvers.Query().AssignmentErrors(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["filter"].(*model.AssignmentErrorFilter), fc.Args["orderBy"].(*model.Order[model.AssignmentErrorOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*licensing.AssignmentError]) graphql.Marshaler {

@@ -9,8 +9,12 @@ import (
 // AssignmentErrorFilter filters assignment errors; conditions are combined with AND.
 type AssignmentErrorFilter struct {
 	SkuID          *licensing.GUID
+	SkuIds         []licensing.GUID
 	AssignedTo     *string
+	GroupID        *string
 	Code           *string
+	Codes          []string
+	Error          *licensing.LicenseErrorCode
 	OccurredFrom   *time.Time
 	OccurredBefore *time.Time
 }
@@ -66,10 +70,11 @@ type OrderDirection string
 
 // Orders of the lists.
 type (
-	UserOrder          = Order[UserOrderField]
-	GroupOrder         = Order[GroupOrderField]
-	AllotmentOrder     = Order[AllotmentOrderField]
-	SubscribedSkuOrder = Order[SubscribedSkuOrderField]
+	UserOrder            = Order[UserOrderField]
+	AssignmentErrorOrder = Order[AssignmentErrorOrderField]
+	GroupOrder           = Order[GroupOrderField]
+	AllotmentOrder       = Order[AllotmentOrderField]
+	SubscribedSkuOrder   = Order[SubscribedSkuOrderField]
 )
 
 // Order is a field to sort by and a direction.
@@ -80,10 +85,11 @@ type Order[F ~string] struct {
 
 // Fields to sort by. The values for users and groups are upstream property names.
 type (
-	UserOrderField          string
-	GroupOrderField         string
-	AllotmentOrderField     string
-	SubscribedSkuOrderField string
+	UserOrderField            string
+	AssignmentErrorOrderField string
+	GroupOrderField           string
+	AllotmentOrderField       string
+	SubscribedSkuOrderField   string
 )
 
 // Enum values.
@@ -100,6 +106,10 @@ const (
 
 	UsersByDisplayName   UserOrderField = "DISPLAY_NAME"
 	UsersByPrincipalName UserOrderField = "USER_PRINCIPAL_NAME"
+
+	ErrorsByTime     AssignmentErrorOrderField = "OCCURRENCE_DATE_TIME"
+	ErrorsByProduct  AssignmentErrorOrderField = "PRODUCT"
+	ErrorsByAssignee AssignmentErrorOrderField = "ASSIGNEE"
 
 	GroupsByDisplayName GroupOrderField = "DISPLAY_NAME"
 

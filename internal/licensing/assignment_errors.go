@@ -40,18 +40,41 @@ type Related struct {
 	RightProperties map[string]bool
 }
 
-// RemedyByCode returns the remedy for the error; nil if the code is unknown. The Microsoft Graph reference documents
-// the code MissingDependency only; codes of licenseAssignmentState are accepted as well.
-func (e *AssignmentError) RemedyByCode() *Remedy {
-	if strings.EqualFold(e.Code, "MissingDependency") {
-		return remedies[DependencyViolation]
-	}
-	for code, remedy := range remedies {
-		if spells(e.Code, string(code)) {
-			return remedy
+// assignmentErrorCodes are the codes of assignment errors and those of licenseAssignmentState with the same cause. The
+// Microsoft Graph reference documents MissingDependency only; the other codes are assumed.
+var assignmentErrorCodes = []struct {
+	code  string
+	error LicenseErrorCode
+}{
+	{"InsufficientUnits", CountViolation},
+	{"MutuallyExclusivePlans", MutuallyExclusiveViolation},
+	{"MissingDependency", DependencyViolation},
+	{"UsageLocationNotAllowed", ProhibitedInUsageLocationViolation},
+	{"ProxyAddressConflict", UniquenessViolation},
+	{"AssignmentFailed", OtherLicenseError},
+}
+
+// Error returns the code of licenseAssignmentState with the same cause, whose spelling is accepted as well; nil if the
+// code is unknown.
+func (e *AssignmentError) Error() *LicenseErrorCode { return ErrorOfCode(e.Code) }
+
+// ErrorOfCode is [AssignmentError.Error] for a code.
+func ErrorOfCode(code string) *LicenseErrorCode {
+	for i := range assignmentErrorCodes {
+		if known := &assignmentErrorCodes[i]; strings.EqualFold(code, known.code) || spells(code, string(known.error)) {
+			return &known.error
 		}
 	}
 	return nil
+}
+
+// RemedyByCode returns the remedy for the error; nil if the code is unknown.
+func (e *AssignmentError) RemedyByCode() *Remedy {
+	code := e.Error()
+	if code == nil {
+		return nil
+	}
+	return remedies[*code]
 }
 
 // ServicePlanIDs returns the IDs of the service plans in the message, in their order and without duplicates: every GUID

@@ -3,6 +3,7 @@ package msgraph
 import (
 	"errors"
 	"maps"
+	"strings"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
@@ -43,8 +44,20 @@ func (b *Batch) listAssignmentErrors(q upstream.Query, selection upstream.Select
 		endpoint, path = assignmentErrorsOfUserEndpoint, ofUsers.below(user, "assignmentErrors")
 	}
 	var filter string
-	if q.Filter.SkuID != "" {
+	switch {
+	case q.Filter.SkuID != "":
 		filter = guidIs("skuId", []string{q.Filter.SkuID})
+	case q.Filter.SkuIDs != "":
+		filter = guidIs("skuId", strings.Split(q.Filter.SkuIDs, ","))
+		whole, report := q, found
+		whole.Filter.SkuIDs = ""
+		found = func(p upstream.Page[*licensing.AssignmentError], err error) {
+			if errors.Is(err, upstream.ErrRefused) && q.Link == "" { // some services support the operator eq only
+				b.listAssignmentErrors(whole, selection, report)
+				return
+			}
+			report(p, err)
+		}
 	}
 	r := b.operation.expandingPage(endpoint, selection.Relations, q.Top, func(expand, top string) string {
 		return at(path, "$expand", expand, "$filter", filter, "$top", top)

@@ -27,6 +27,9 @@ type Query struct {
 type Filter struct {
 	// SkuID is the product of an assignment error, or a product assigned to a user or a group.
 	SkuID string
+	// SkuIDs are several products of an assignment error, comma-separated. Where Microsoft Graph rejects them, the list
+	// has the errors of all products.
+	SkuIDs string
 	// AssignedTo is the ID of the user with an assignment error.
 	AssignedTo string
 	// DisplayNamePrefix is the prefix of a user's or group's display name, ignoring case.
