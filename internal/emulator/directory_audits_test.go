@@ -255,6 +255,13 @@ func TestAuditHistory(t *testing.T) {
 	if len(c.auditsWhere(week)) == 0 {
 		t.Error("no record is older than seven days")
 	}
+	v := unthrottled
+	v.NotPremium = true
+	c.SetVariants(v)
+	if n := len(c.auditsWhere(week)); n != 0 {
+		t.Errorf("in a tenant without a premium license: %d records older than seven days", n)
+	}
+	c.SetVariants(unthrottled)
 	for _, a := range c.current().Allotments() {
 		c.steer("PATCH", "allotments/"+a.ID, `{"state":"suspended"}`)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"licensegraph/internal/emulator/access"
@@ -285,6 +286,16 @@ var auditSource = source[directoryAudit]{
 	},
 }
 
+// auditsSince returns the time since when records are kept: 30 days with a
+// premium license, otherwise seven, see Microsoft Learn, "Microsoft Entra data
+// retention".
+func (c *call) auditsSince() time.Time {
+	if c.premium() {
+		return c.Date.AddDate(0, 0, -30)
+	}
+	return c.Date.AddDate(0, 0, -7)
+}
+
 // listAudits lists the records that are not too old, newest first by default.
 func (e *Endpoints) listAudits(c *call) (any, *wire.Problem) {
 	q, p := e.options(c, directory, optFilter|optTop|optOrderBy)
@@ -311,7 +322,7 @@ func (e *Endpoints) listAudits(c *call) (any, *wire.Problem) {
 	}
 	list := listing[directoryAudit]{after: func(place int64) iter.Seq2[int64, directoryAudit] {
 		return func(yield func(int64, directoryAudit) bool) {
-			for a := range c.tenant.Audits(c.Date.AddDate(0, 0, -c.tenant.AuditDays()), newestFirst) {
+			for a := range c.tenant.Audits(c.auditsSince(), newestFirst) {
 				list := c.auditPieces(a)
 				if newestFirst {
 					slices.Reverse(list)
@@ -337,7 +348,7 @@ func (e *Endpoints) getAudit(c *call) (any, *wire.Problem) {
 	}
 	id := c.params[0]
 	position, _ := strconv.Atoi(id[strings.LastIndexByte(id, '_')+1:])
-	if a, ok := c.tenant.AuditNumbered(position / pieces); ok && !a.At.Before(c.Date.AddDate(0, 0, -c.tenant.AuditDays())) {
+	if a, ok := c.tenant.AuditNumbered(position / pieces); ok && !a.At.Before(c.auditsSince()) {
 		for _, one := range c.auditPieces(a) {
 			if one.id() == id {
 				o := auditType.render(c, one, nil)

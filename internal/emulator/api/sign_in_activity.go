@@ -62,11 +62,12 @@ func (c *call) limitActivity(q *query) *wire.Problem {
 	return nil
 }
 
-// premium reports whether the tenant has a product with Entra ID P1 or P2.
+// premium reports whether the tenant has a product with Entra ID P1 or P2 that
+// is not suspended.
 func (c *call) premium() bool {
 	return !c.Variants.NotPremium && slices.ContainsFunc(c.tenant.Skus(), func(s tenant.Sku) bool {
-		p := c.tenant.Product(s)
-		return slices.ContainsFunc(premiumPlans, func(id string) bool { return p.PlanWithID(id) >= 0 })
+		p, state := c.tenant.Product(s), c.tenant.Lifecycle(s)
+		return (state == tenant.Active || state == tenant.Warning) && slices.ContainsFunc(premiumPlans, func(id string) bool { return p.PlanWithID(id) >= 0 })
 	})
 }
 

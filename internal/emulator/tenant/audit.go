@@ -94,23 +94,6 @@ func (t *Tenant) audit(at time.Time, a Audit) {
 	l.list = append(l.list, a)
 }
 
-// AuditDays returns the number of days for which audit records are kept, see
-// Microsoft Learn, "Microsoft Entra data retention".
-func (t *Tenant) AuditDays() int {
-	if t.Premium() {
-		return 30
-	}
-	return 7
-}
-
-// Premium reports whether the tenant has Microsoft Entra ID P1 or P2.
-func (t *Tenant) Premium() bool {
-	return slices.ContainsFunc(t.allotments, func(a *Allotment) bool {
-		p := &t.products[a.Sku]
-		return a.works() && a.owned > 0 && (p.PlanNamed("AAD_PREMIUM") >= 0 || p.PlanNamed("AAD_PREMIUM_P2") >= 0)
-	})
-}
-
 // Audits iterates over the records from a time on, newest first or oldest
 // first.
 func (t *Tenant) Audits(since time.Time, newestFirst bool) iter.Seq[*Audit] {
