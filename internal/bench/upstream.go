@@ -90,8 +90,12 @@ func usersWithErrors() (io.ReadSeeker, error) {
 		gone[user.(map[string]any)["id"]] = true
 	}
 	state["users"] = users[:mostErrors]
+	for _, user := range users[:mostErrors] {
+		delete(user.(map[string]any), "manager")
+	}
 	for _, group := range state["groups"].([]any) {
 		group := group.(map[string]any)
+		delete(group, "owners")
 		members, _ := group["members"].([]any)
 		group["members"] = slices.DeleteFunc(members, func(id any) bool { return gone[id] })
 	}

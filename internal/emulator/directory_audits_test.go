@@ -167,7 +167,7 @@ func TestDelayedAudits(t *testing.T) {
 	v.GroupEffects = time.Minute
 	c := start(t, Options{Now: func() time.Time { return noon }, Variants: v})
 	group := c.of("guests")
-	c.directory("POST", "groups/"+group+"/assignLicense", 202, "addLicenses", []row{{"skuId": skuID(skuVisio)}}, "removeLicenses", off())
+	c.directory("POST", "groups/"+group+"/assignLicense", 202, "addLicenses", []row{{"skuId": skuID(skuE3)}}, "removeLicenses", off())
 	if got := c.auditedSince(noon); len(got) != 1 || !strings.HasPrefix(got[0], "Set group license, ") {
 		t.Errorf("at once: %q", got)
 	}

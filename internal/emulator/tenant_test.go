@@ -112,7 +112,7 @@ func checkTenant(c *client, n int, fresh bool) {
 				break
 			}
 		}
-		if (len(str(u, "usageLocation")) != 2) != (str(u, "userType") == "Guest") {
+		if location := str(u, "usageLocation"); len(location) != 2 && location != "" || location != "" && str(u, "userType") == "Guest" {
 			t.Errorf("%s has usage location %q", name, str(u, "usageLocation"))
 		}
 		rights := index(c.all("/beta/users/"+str(u, "id")+"/cloudLicensing/usageRights"), "skuId")
@@ -426,12 +426,12 @@ func TestSpecialCases(t *testing.T) {
 			}
 		}
 	}
-	if rights[0] != 10 || rights[1] != 12 || rights[2] != 2 || rights[3] != 1 || vain != 1 {
+	if rights[0] != 10 || rights[1] != 13 || rights[2] != 1 || rights[3] != 1 || vain != 1 {
 		t.Errorf("groups by number of rights: %v, %d without Copilot for any member", rights, vain)
 	}
 
-	var gone, off, twice, disabled, none, guests, trial int
-	for _, u := range c.all("/v1.0/users?$top=999&$select=id,accountEnabled,userType,licenseAssignmentStates") {
+	var gone, off, twice, disabled, none, guests, nowhere, within, trial int
+	for _, u := range c.all("/v1.0/users?$top=999&$select=id,accountEnabled,userType,usageLocation,licenseAssignmentStates") {
 		states := rows(u, "licenseAssignmentStates")
 		seen := map[string]int{}
 		for _, s := range states {
@@ -466,17 +466,26 @@ func TestSpecialCases(t *testing.T) {
 		if len(states) == 0 {
 			none++
 		}
-		if str(u, "userType") == "Guest" {
+		if str(u, "userType") == "Guest" && len(states) > 0 {
 			guests++
+		}
+		if str(u, "userType") == "Member" && u["usageLocation"] == nil && len(states) > 0 {
+			nowhere++
+		}
+		if seen[skuID(skuE5)] > 0 && seen[skuID(skuPhone)] > 0 {
+			within++
 		}
 	}
 	for name, n := range map[string]int{
-		"a state of a deleted group": gone, "a disabled account with a license": off, "a product twice": twice,
-		"the state Disabled": disabled, "a user without a license": none, "a guest": guests, "a trial": trial,
+		"a state of a deleted group": gone, "a disabled account with a license": off, "a product twice": twice, "the state Disabled": disabled, "a user without a license": none,
+		"a guest with a license": guests, "a license without a usage location": nowhere, "a product whose plans another product has as well": within,
 	} {
-		if n == 0 {
-			t.Errorf("no case of: %s", name)
+		if n < 5 {
+			t.Errorf("%d cases of: %s", n, name)
 		}
+	}
+	if trial == 0 {
+		t.Error("no trial")
 	}
 }
 

@@ -156,7 +156,7 @@ func (t *Tenant) makePeople(cast []*role) {
 		if n := taken[p.name]; n > 1 {
 			p.name = local + strconv.Itoa(n) + "@" + domain
 		}
-		p.guest, p.disabled = role.guest, role.disabled
+		p.guest, p.disabled, p.nowhere = role.guest, role.disabled, role.nowhere
 		dept := t.seed.Pick("department", i, len(officeDepartments))
 		if role.department != nil {
 			dept = slices.IndexFunc(departments, func(d department) bool { return d.name == role.department.name })

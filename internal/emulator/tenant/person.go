@@ -27,6 +27,7 @@ type Person struct {
 	title      uint8
 	guest      bool
 	disabled   bool
+	nowhere    bool // without a usage location, like guests
 	agent      bool // the account of an agent identity
 	busy       bool // another change of the licenses is in progress
 	role       uint8
@@ -105,7 +106,7 @@ func (p *Person) Text(property string) string {
 			return cultures[p.culture].city
 		}
 	case "usageLocation": // A guest has none.
-		if !p.guest {
+		if !p.guest && !p.nowhere {
 			return cultures[p.culture].location
 		}
 	case "userType":
@@ -139,7 +140,7 @@ func (p *Person) Choice(property string) (choice, of int, ok bool) {
 	case "preferredLanguage", "country":
 		return int(p.culture), len(cultures), true
 	case "usageLocation", "city", "state":
-		if p.guest {
+		if p.guest || p.nowhere && property == "usageLocation" {
 			return len(cultures), len(cultures) + 1, true
 		}
 		return int(p.culture), len(cultures) + 1, true

@@ -9,6 +9,7 @@ type role struct {
 	places     string      // possible usage locations; "" = any
 	guest      bool
 	disabled   bool
+	nowhere    bool // without a usage location
 	first      bool // suitable for the first user of the tenant: always causes an error
 }
 
@@ -35,9 +36,11 @@ const (
 // roles have shares that add up to a hundred.
 var roles = []role{
 	// Users without errors.
-	{share: 13, grants: []grant{{sku: SkuE3, via: regional}}},
+	{share: 12, grants: []grant{{sku: SkuE3, via: regional}}},
+	{share: 1, nowhere: true, grants: []grant{{sku: SkuE3, via: regional}}},
 	{share: 6, places: anywhere, grants: []grant{{sku: SkuE3, via: regional}, {sku: SkuPhone, via: "phone"}, {sku: SkuAudio, via: "audio"}}},
-	{share: 5, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}}},
+	{share: 4, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}}},
+	{share: 1, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuPhone, via: "phone"}}}, // all plans are in the other product
 	{share: 3, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuAnalytics, via: "analytics"}}},
 	{share: 4, places: anywhere, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuCopilot, via: "copilot-1"}}},
 	{share: 4, grants: []grant{{sku: SkuE3, via: byHand}, {sku: SkuE3, via: regional}}}, // the same product twice
@@ -45,7 +48,8 @@ var roles = []role{
 	{share: 6, department: &warehouse, grants: []grant{{sku: SkuF3, via: "warehouse"}}},
 	{share: 7, department: &subsidiary, grants: []grant{{sku: SkuBusiness, via: "business"}}},
 	{share: 4}, // no license
-	{share: 2, department: &collaborator, guest: true},
+	{share: 1, department: &collaborator, guest: true},
+	{share: 1, department: &collaborator, guest: true, grants: []grant{{sku: SkuVisio, via: "visio"}}},
 	{share: 2, grants: []grant{{sku: SkuE3, via: regional}, {sku: SkuExchange, via: byHand}}}, // a former plan, lapsed
 	{share: 1, grants: []grant{{sku: SkuE3, via: regional}, {sku: SkuVisio, via: "visio"}}},
 	{share: 2, grants: []grant{{sku: SkuE3, via: "plant"}, {sku: SkuVisio, via: "plant"}}}, // two products of one group
