@@ -146,6 +146,29 @@ func post(t testing.TB, url string, body []byte) *http.Request {
 	return req
 }
 
+// TestNamesInReports tests that the embedded tenant of the gateway shows names in usage reports, unless a flag conceals
+// them.
+func TestNamesInReports(t *testing.T) {
+	t.Parallel()
+	for shown, args := range map[bool][]string{true: nil, false: {"--embedded-variant=reportNames=false"}} {
+		p := start(t, nil, args...)
+		address := regexp.MustCompile(`(http://\S+)/beta \(embedded`).FindStringSubmatch(p.stderr.String())
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address[1]+"/-/variants", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := p.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if want := fmt.Sprintf(`"reportNames":%t`, shown); err != nil || !strings.Contains(string(body), want) {
+			t.Errorf("%v: %v %.300s, want %s", args, err, body, want)
+		}
+	}
+}
+
 func TestEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
