@@ -54,6 +54,7 @@ var beyond = map[string]string{
 	"servicePrincipal":                    "the excerpt has no service principals",
 	"copilotUsageUserDetail":              "there is only a sample of it",
 
+	"adminReportSettings": "the samples have no ID", "office365ActiveUserDetail": "the samples have no ID",
 	"auditUserIdentity": "a base type in version 1.0", "auditActivityInitiator.user": "a base type in version 1.0",
 
 	"user.businessPhones": cut, "user.mobilePhone": cut, "user.preferredLanguage": cut,
