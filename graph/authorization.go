@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/graph/model"
 	"licensegraph/internal/identity"
 )
 
@@ -74,6 +75,7 @@ var (
 		"UserFilter.country":                  "User.country",
 		"UserFilter.employeeType":             "User.employeeType",
 		"UserFilter.error":                    "LicenseAssignmentState.error",
+		"Query.search of users":               "User.displayName",
 		"UserOrder.field":                     "User.displayName",
 		"AssignmentErrorOrder.field=ASSIGNEE": "User.displayName",
 		"Query.user.userPrincipalName":        "User.userPrincipalName",
@@ -173,6 +175,9 @@ func (d *denied) field(op *graphql.OperationContext, f *ast.Field) {
 		for _, member := range slices.Sorted(maps.Keys(given)) { // of several missing permissions, the error names the same one each time
 			d.input(f, argument.Type.Name()+"."+member, given[member])
 		}
+	}
+	if kinds, some := arguments["kinds"].([]any); f.ObjectDefinition.Name+"."+f.Name == "Query.search" && (!some || slices.Contains(kinds, any(string(model.SearchUsers)))) {
+		d.input(f, "Query.search of users", true)
 	}
 	if reps, _ := arguments["representations"].([]any); f.ObjectDefinition.Name == "Query" && f.Name == "_entities" && slices.ContainsFunc(reps, bySignInName) {
 		d.signIn = d.permissions.fields["User.userPrincipalName"].missing(d.caller)

@@ -205,6 +205,9 @@ var edgeCosts = []edgeCost{
 	{"Assignment.disabledServicePlans with more", `assignments(first: N) { nodes { disabledServicePlans { provisioningStatus } } }`,
 		[]step{pages, atMostOne("assignments.nodes.disabledServicePlans.provisioningStatus")}},
 
+	{"Query.search", `search(text: "microsoft 365", first: N) { nodes { __typename ... on User { department } } }`, []step{several(0, 2)}},
+	{"Query.search of products", `search(text: "microsoft 365", first: N, kinds: [PRODUCT]) { nodes { ... on SubscribedSku { consumedUnits } } }`, []step{several(0, 1)}},
+	{"Query.search of names", `search(text: "microsoft 365", first: N, kinds: [PRODUCT, SERVICE_PLAN]) { nodes { ... on SubscribedSku { productName } ... on ServicePlan { displayName } } }`, nil},
 	{"Group.assignmentErrors", `groups(first: N) { nodes { assignmentErrors(first: 1000) { nodes { id } } } }`, []step{one, wholeTenant}},
 
 	{"AssignmentError.sku", `assignmentErrors(first: N) { nodes { sku { consumedUnits } } }`, []step{atOnce(pages, one)}},
@@ -287,7 +290,7 @@ func allEdgeCosts() []edgeCost {
 	rows := slices.Clone(edgeCosts)
 	for _, root := range schema.Query.Fields {
 		parent, isList := strings.CutSuffix(root.Type.Name(), "Connection")
-		if !isList {
+		if !isList || schema.Types[parent] == nil { // of a union
 			continue
 		}
 		for _, field := range schema.Types[parent].Fields {

@@ -80,6 +80,10 @@ func init() { // not a literal: the functions refer to the table
 			root("Query.subscribedSku", (*field).subscribedSku).hoist((*field).subscribedSkuStub),
 			root("Query.licensingOverview", (*field).licensingOverview),
 			root("Query.viewer", (*field).viewer),
+			root("Query.search", (*field).search).require("User.displayName", "Group.displayName", "SubscribedSku.skuPartNumber"),
+			property("SearchConnection.nodes", func(c *model.SearchConnection) []licensing.SearchResult { return c.Nodes }),
+			property("SearchConnection.edges", func(c *model.SearchConnection) []*model.SearchEdge { return c.Edges() }),
+			property("SearchEdge.node", func(e *model.SearchEdge) []licensing.SearchResult { return []licensing.SearchResult{e.Node} }),
 			toOne("Query.node", "", (*field).node).each(func(f *field) []any { return []any{arg[string](f, "id")} }),
 			toOne("Query.nodes", "", (*field).node).each((*field).nodeIDs),
 			toOne("Query._entities", "", (*field).entity).each(func(f *field) []any { return anys(arg[[]representation](f, "representations")) }).hoist((*field).entityStub),
@@ -298,6 +302,12 @@ func visitAll[V comparable](each func(any), err error, values ...V) error {
 	return err
 }
 
+// require adds required properties, as Type.property.
+func (e *edge) require(properties ...string) *edge {
+	e.requires = append(e.requires, properties...)
+	return e
+}
+
 // when adds required properties for some values of an argument.
 func (e *edge) when(argument string, applies func(any) bool, properties ...string) *edge {
 	e.requiresFor = append(e.requiresFor, requirement{argument, applies, properties})
@@ -352,6 +362,8 @@ func (e *edge) typeOf(object any) string {
 		return "UsageRight"
 	case *licensing.SubscribedSku:
 		return "SubscribedSku"
+	case *licensing.ServicePlan:
+		return "ServicePlan"
 	default:
 		return "OtherDirectoryObject"
 	}

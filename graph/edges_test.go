@@ -129,7 +129,7 @@ func TestEdgesBlock(t *testing.T) {
 		samples[reflect.TypeOf(sample)] = sample
 	}
 	args := map[string]any{
-		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku,
+		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku, "text": "text",
 	}
 	answers := map[string]bool{ // without reading
 		"Query.licensingOverview": true, "Query.viewer": true,

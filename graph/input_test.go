@@ -72,6 +72,16 @@ func TestBadInput(t *testing.T) {
 			`{ assignmentErrors(filter: {skuId: "` + guid + ` or 1 eq 1"}) { nodes { id } } }`,
 			`{ assignmentErrors(filter: {skuId: "` + strings.ReplaceAll(guid, "-", "") + `"}) { nodes { id } } }`,
 		},
+		"search": {
+			`{ search(text: "") { nodes { __typename } } }`,
+			`{ search(text: " x ") { nodes { __typename } } }`,
+			`{ search(text: "` + strings.Repeat("x", 10_000) + `") { nodes { __typename } } }`,
+			`{ search(text: "- !") { nodes { __typename } } }`,
+			`{ search(text: "a b c d e f g h i") { nodes { __typename } } }`,
+			`{ search(text: "word", kinds: []) { nodes { __typename } } }`,
+			`{ search(text: "word", first: 1001) { nodes { __typename } } }`,
+			`{ search(text: "word", after: "x") { nodes { __typename } } }`,
+		},
 		"subscribedSku": {
 			`{ subscribedSku(skuId: "E3") { id } }`,
 			`{ subscribedSku(skuId: "{` + guid + `}") { id } }`,

@@ -121,6 +121,8 @@ func implementing(typeName string) []string {
 	switch typeName {
 	case "DirectoryObject":
 		return []string{"User", "Group", "Device", "OtherDirectoryObject"}
+	case "SearchResult":
+		return []string{"User", "Group", "SubscribedSku", "ServicePlan"}
 	case "Node", "_Entity":
 		return []string{"User", "Group", "Device", "OtherDirectoryObject", "Allotment", "Assignment", "AssignmentError", "SubscribedSku", "UsageRight"}
 	}
@@ -130,9 +132,15 @@ func implementing(typeName string) []string {
 // satisfied returns the type conditions that an object type satisfies.
 func satisfied(typeName string) []string {
 	switch typeName {
-	case "User", "Group", "Device", "OtherDirectoryObject":
+	case "User", "Group":
+		return []string{typeName, "DirectoryObject", "Node", "_Entity", "SearchResult"}
+	case "Device", "OtherDirectoryObject":
 		return []string{typeName, "DirectoryObject", "Node", "_Entity"}
-	case "Allotment", "Assignment", "AssignmentError", "SubscribedSku":
+	case "SubscribedSku":
+		return []string{typeName, "Node", "_Entity", "SearchResult"}
+	case "ServicePlan":
+		return []string{typeName, "SearchResult"}
+	case "Allotment", "Assignment", "AssignmentError":
 		return []string{typeName, "Node", "_Entity"}
 	case "UsageRight":
 		return []string{typeName, "_Entity"}

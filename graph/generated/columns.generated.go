@@ -81,6 +81,8 @@ func RootColumn(w *columns.Writer, f graphql.CollectedField, value any) columns.
 		return columns.Root(w, f, kindOfGroupConnection(true), value)
 	case "licensingOverview":
 		return columns.Root(w, f, kindOfLicensingOverview(true), value)
+	case "search":
+		return columns.Root(w, f, kindOfSearchConnection(true), value)
 	case "subscribedSkus":
 		return columns.Root(w, f, kindOfSubscribedSkuConnection(true), value)
 	case "subscribedSku":
@@ -118,6 +120,15 @@ func kindOfNode(nullable bool) columns.Kind[licensing.Node] {
 		columns.As[licensing.Node](kindOfAssignmentError(nullable)),
 		columns.As[licensing.Node](kindOfAssignment(nullable)),
 		columns.As[licensing.Node](kindOfAllotment(nullable)),
+	)
+}
+
+func kindOfSearchResult(nullable bool) columns.Kind[licensing.SearchResult] {
+	return columns.Abstract(nullable,
+		columns.As[licensing.SearchResult](kindOfUser(nullable)),
+		columns.As[licensing.SearchResult](kindOfGroup(nullable)),
+		columns.As[licensing.SearchResult](kindOfSubscribedSku(nullable)),
+		columns.As[licensing.SearchResult](kindOfServicePlan(nullable)),
 	)
 }
 
@@ -908,6 +919,40 @@ func columnOfScan(c *columns.Column[*model.Scan]) columns.Row {
 		return columns.Plain(c, columns.Boolean(), func(obj *model.Scan) bool { return obj.Stopped })
 	case "unreadable":
 		return columns.Plain(c, columns.Int32(), func(obj *model.Scan) int32 { return obj.Unreadable })
+	}
+	return nil
+}
+
+func kindOfSearchConnection(nullable bool) columns.Kind[*model.SearchConnection] {
+	return columns.Objects(nullable, "SearchConnection", searchConnectionImplementors, columnOfSearchConnection)
+}
+
+func columnOfSearchConnection(c *columns.Column[*model.SearchConnection]) columns.Row {
+	switch c.Name {
+	case "nodes":
+		return columns.Plain(c, columns.List(false, kindOfSearchResult(false)), func(obj *model.SearchConnection) []licensing.SearchResult { return obj.Nodes })
+	case "edges":
+		return columns.Plain(c, columns.List(false, kindOfSearchEdge(false)), func(obj *model.SearchConnection) []*model.Edge[licensing.SearchResult] { return obj.Edges() })
+	case "pageInfo":
+		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.SearchConnection) *model.PageInfo { return obj.PageInfo })
+	case "totalCount":
+		return columns.Checked(c, columns.Optional(columns.Int32()), func(obj *model.SearchConnection) (*int32, error) { return obj.TotalCount() })
+	case "truncated":
+		return columns.Plain(c, columns.List(false, columns.Text[model.SearchKind]()), func(obj *model.SearchConnection) []model.SearchKind { return obj.Truncated })
+	}
+	return nil
+}
+
+func kindOfSearchEdge(nullable bool) columns.Kind[*model.Edge[licensing.SearchResult]] {
+	return columns.Objects(nullable, "SearchEdge", searchEdgeImplementors, columnOfSearchEdge)
+}
+
+func columnOfSearchEdge(c *columns.Column[*model.Edge[licensing.SearchResult]]) columns.Row {
+	switch c.Name {
+	case "cursor":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[licensing.SearchResult]) string { return obj.Cursor() })
+	case "node":
+		return columns.Plain(c, kindOfSearchResult(false), func(obj *model.Edge[licensing.SearchResult]) licensing.SearchResult { return obj.Node })
 	}
 	return nil
 }

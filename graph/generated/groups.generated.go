@@ -1033,7 +1033,7 @@ func (ec *executionContext) unmarshalInputGroupOrder(ctx context.Context, obj an
 
 // region    **************************** object.gotpl ****************************
 
-var groupImplementors = []string{"Group", "DirectoryObject", "Node", "_Entity"}
+var groupImplementors = []string{"Group", "DirectoryObject", "Node", "SearchResult", "_Entity"}
 
 func (ec *executionContext) _Group(ctx context.Context, sel ast.SelectionSet, obj *licensing.Group) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, groupImplementors)

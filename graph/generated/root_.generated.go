@@ -385,6 +385,7 @@ type ComplexityRoot struct {
 		Me                 func(childComplexity int) int
 		Node               func(childComplexity int, id string) int
 		Nodes              func(childComplexity int, ids []string) int
+		Search             func(childComplexity int, text string, kinds []model.SearchKind, first *int32, after *string) int
 		SubscribedSku      func(childComplexity int, skuID licensing.GUID) int
 		SubscribedSkus     func(childComplexity int, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) int
 		User               func(childComplexity int, id *string, userPrincipalName *string) int
@@ -417,6 +418,19 @@ type ComplexityRoot struct {
 		Read       func(childComplexity int) int
 		Stopped    func(childComplexity int) int
 		Unreadable func(childComplexity int) int
+	}
+
+	SearchConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+		Truncated  func(childComplexity int) int
+	}
+
+	SearchEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	ServicePlan struct {
@@ -2069,6 +2083,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.search":
+		if e.ComplexityRoot.Query.Search == nil {
+			break
+		}
+
+		args, err := ec.field_Query_search_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Search(childComplexity, args["text"].(string), args["kinds"].([]model.SearchKind), args["first"].(*int32), args["after"].(*string)), true
 	case "Query.subscribedSku":
 		if e.ComplexityRoot.Query.SubscribedSku == nil {
 			break
@@ -2218,6 +2243,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Scan.Unreadable(childComplexity), true
+
+	case "SearchConnection.edges":
+		if e.ComplexityRoot.SearchConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchConnection.Edges(childComplexity), true
+	case "SearchConnection.nodes":
+		if e.ComplexityRoot.SearchConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchConnection.Nodes(childComplexity), true
+	case "SearchConnection.pageInfo":
+		if e.ComplexityRoot.SearchConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchConnection.PageInfo(childComplexity), true
+	case "SearchConnection.totalCount":
+		if e.ComplexityRoot.SearchConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchConnection.TotalCount(childComplexity), true
+	case "SearchConnection.truncated":
+		if e.ComplexityRoot.SearchConnection.Truncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchConnection.Truncated(childComplexity), true
+
+	case "SearchEdge.cursor":
+		if e.ComplexityRoot.SearchEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchEdge.Cursor(childComplexity), true
+	case "SearchEdge.node":
+		if e.ComplexityRoot.SearchEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SearchEdge.Node(childComplexity), true
 
 	case "ServicePlan.appliesTo":
 		if e.ComplexityRoot.ServicePlan.AppliesTo == nil {
@@ -4435,6 +4504,68 @@ directive @upstream(
   elements: String
 ) on ARGUMENT_DEFINITION | FIELD_DEFINITION | INPUT_FIELD_DEFINITION
 `, BuiltIn: false},
+	{Name: "../../schema/search.graphqls", Input: `extend type Query {
+  """
+  Users, groups, products and service plans with all words of a text, best matches first. Words of a display name match
+  from their start, in any order; sign-in names, mail addresses, part numbers and names of service plans match from
+  their start. Microsoft Graph searches users and groups, and decides about diacritics; products and service plans come
+  from the built-in catalog. At most 100 of each kind are found: see ` + "`" + `truncated` + "`" + `. Costs one upstream request, and none
+  without users and groups. If a kind cannot be searched, the others are returned with an error. Null only with
+  BAD_USER_INPUT or FORBIDDEN. Needs User.Read.All for users, GroupMember.Read.All for groups, and the scope
+  Licenses.ReadPersonal for users if callers are authenticated.
+  """
+  search(
+    "Text of 2 to 120 characters, with at most 8 words."
+    text: String!
+    "Kinds of results. Default: all."
+    kinds: [SearchKind!]
+    "Number of results to return: 1 to 1,000."
+    first: Int = 50 @pageSize(most: 1000)
+    "Cursor of the result after which the page starts."
+    after: String
+  ): SearchConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 20)
+}
+
+"Kinds of results."
+enum SearchKind {
+  "Users, by display name, sign-in name and mail address."
+  USER
+  "Groups, by display name."
+  GROUP
+  "Products of the catalog, by display name and part number, whether the tenant is subscribed to them or not."
+  PRODUCT
+  "Service plans of the catalog, by display name and name."
+  SERVICE_PLAN
+}
+
+"A result of a search."
+union SearchResult = User | Group | SubscribedSku | ServicePlan
+
+"A page of results, best matches first."
+type SearchConnection {
+  "The results of this page."
+  nodes: [SearchResult!]!
+  "The results of this page, each with its cursor."
+  edges: [SearchEdge!]!
+  "Cursors of this page, and whether more pages exist."
+  pageInfo: PageInfo!
+  "Number of results."
+  totalCount: Int
+  "Kinds of which there are more results than the search returns: a longer text finds them."
+  truncated: [SearchKind!]!
+}
+
+"A result in a page."
+type SearchEdge {
+  "Cursor of the result, for ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The result."
+  node: SearchResult!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/service_plans.graphqls", Input: `"A service plan: one feature within a product."
 type ServicePlan {
   "ID of the service plan, the same in every tenant."
@@ -5968,6 +6099,32 @@ func (ec *executionContext) childFields_Scan(ctx context.Context, field graphql.
 		return ec.fieldContext_Scan_unreadable(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Scan", field.Name)
+}
+
+func (ec *executionContext) childFields_SearchConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SearchConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_SearchConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SearchConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SearchConnection_totalCount(ctx, field)
+	case "truncated":
+		return ec.fieldContext_SearchConnection_truncated(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SearchConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SearchEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SearchEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SearchEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SearchEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_ServicePlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -256,7 +256,7 @@ func (ec *executionContext) resolveBatch_ServicePlan_subscribedSkus(ctx context.
 
 // region    **************************** object.gotpl ****************************
 
-var servicePlanImplementors = []string{"ServicePlan"}
+var servicePlanImplementors = []string{"ServicePlan", "SearchResult"}
 
 func (ec *executionContext) _ServicePlan(ctx context.Context, sel ast.SelectionSet, obj *licensing.ServicePlan) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, servicePlanImplementors)

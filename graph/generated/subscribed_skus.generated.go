@@ -1056,7 +1056,7 @@ func (ec *executionContext) _LicenseUnitsDetail(ctx context.Context, sel ast.Sel
 	return out
 }
 
-var subscribedSkuImplementors = []string{"SubscribedSku", "Node", "_Entity"}
+var subscribedSkuImplementors = []string{"SubscribedSku", "SearchResult", "Node", "_Entity"}
 
 func (ec *executionContext) _SubscribedSku(ctx context.Context, sel ast.SelectionSet, obj *licensing.SubscribedSku) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, subscribedSkuImplementors)

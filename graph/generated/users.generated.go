@@ -2795,7 +2795,7 @@ func (ec *executionContext) _ServiceProvisioningError(ctx context.Context, sel a
 	return out
 }
 
-var userImplementors = []string{"User", "DirectoryObject", "Node", "_Entity"}
+var userImplementors = []string{"User", "SearchResult", "DirectoryObject", "Node", "_Entity"}
 
 func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *licensing.User) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, userImplementors)

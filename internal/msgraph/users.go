@@ -38,7 +38,7 @@ func init() {
 var ListUsers = paged("users", "User", nil, directoryPage, (*Batch).listUsers)
 
 func (b *Batch) listUsers(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.User], error)) {
-	listDirectory(b, userType, usersEndpoint, "/users", q, selection.Properties, userConditions(q.Filter),
+	listDirectory(b, userType, usersEndpoint, "/users", q, selection.Properties, searchedOfUsers, userConditions(q.Filter),
 		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
 			return u.DisplayName, u.AssignedLicenses
 		}, found)
@@ -91,11 +91,11 @@ func equal(property, value string) string {
 	return property + " eq " + literal(value)
 }
 
-// listDirectory adds a read of a page of users or groups. specific are the conditions for the type; the other filters
-// apply to both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
+// listDirectory adds a read of a page of users or groups. searched are the properties that a search
+// includes, and specific the conditions for the type; the other filters apply to both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
 // Microsoft Graph documentation. Filters that Microsoft Graph does not support in one query are applied here, using the
 // objects' names and licenses; such a list has no count.
-func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q upstream.Query, properties []string, specific conditions,
+func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q upstream.Query, properties []string, searched []string, specific conditions,
 	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(upstream.Page[*T], error)) {
 	var sku, prefix, failing string
 	whole := slices.Clone(properties)
@@ -124,7 +124,11 @@ func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q u
 		if several || specific.advanced != "" || q.Count || counts(q.Link) || filter != "" && order != "" {
 			r.header, count = advanced, "true"
 		}
-		r.url = at(path, "$filter", filter, "$orderby", order, "$count", count,
+		search := searchExpression(q.Filter.Search, searched)
+		if search != "" {
+			r.header = advanced
+		}
+		r.url = at(path, "$search", search, "$filter", filter, "$orderby", order, "$count", count,
 			"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
 		if several { // some tenants reject the product combined with other conditions
 			r.fallbacks = []fallback{{url: at(path, "$filter", rest, "$orderby", order, "$count", count,
@@ -143,6 +147,26 @@ func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q u
 		}
 		found(p, err)
 	})
+}
+
+// Properties that a search of users and of groups includes: words of display names, and starts of the others.
+var (
+	searchedOfUsers  = []string{"displayName", "userPrincipalName", "mail"}
+	searchedOfGroups = []string{"displayName", "mail"}
+)
+
+// searchExpression returns a $search for objects with all words, each in one of the properties; empty without words. See
+// "Use the $search query parameter" in the Microsoft Graph documentation.
+func searchExpression(words string, properties []string) string {
+	var all []string
+	for word := range strings.FieldsSeq(words) {
+		var some []string
+		for _, property := range properties {
+			some = append(some, `"`+property+":"+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word)+`"`)
+		}
+		all = append(all, "("+strings.Join(some, " OR ")+")")
+	}
+	return strings.Join(all, " AND ")
 }
 
 // filterIn returns the $filter of a URL.

@@ -43,6 +43,8 @@ type Filter struct {
 	UserType, UsageLocation, Department, CompanyName, City, Country, EmployeeType string
 	// CreatedFrom and CreatedUntil are the first and the last time of creation.
 	CreatedFrom, CreatedUntil time.Time
+	// Search are the words of a search of users or groups, in lower case, separated by blanks.
+	Search string
 	// WithLicenseErrors selects groups with members that have license errors.
 	WithLicenseErrors bool
 }
