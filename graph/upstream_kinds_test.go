@@ -40,7 +40,7 @@ var elsewhere = map[string][]string{
 	"AssignmentError.remedy":                  {"shared 15"}, // of unknown codes: TestRemedyOfUnknownCode
 	"Group.assignmentErrors":                  {"once"},      // TestErrorFilters
 	"Query.node":                              {"each"},      // announces all reads by ID
-	"Query.search":                          {"each"}, // announces two lists
+	"Query.search":                            {"each"},      // announces two lists
 	"Query.allotment":                         {"each"},      // several are read as a list: TestAllotmentsOnce
 	"Query.me":                                {"each"},      // TestCostOfMe
 	"AssignmentErrorOverview.withoutSource":   {"once"},      // announces the maximum of its pages and states
