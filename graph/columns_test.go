@@ -28,8 +28,9 @@ type columnPair struct {
 	data      int // responses with data
 }
 
-// coolDown is longer than the client stays away from an endpoint that failed.
-const coolDown = time.Minute
+// coolDown is longer than the client stays away from an endpoint that failed. It does not divide the lifetime of
+// capabilities, so that both gateways lose them at the same query.
+const coolDown = 61 * time.Second
 
 func startPair(t *testing.T, options emulator.Options) *columnPair {
 	t.Helper()

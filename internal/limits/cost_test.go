@@ -247,7 +247,11 @@ func TestTooLargePages(t *testing.T) {
 					continue
 				}
 				for _, wanted := range []string{fmt.Sprint(size + 1), "20000", "3000000000"} {
-					op, variables := operation(t, s, fmt.Sprintf(`{%s(%s:%s){nodes{id a:id b:id}}}`, field.Name, argument.Name, wanted), nil)
+					arguments := argument.Name + ":" + wanted
+					if field.Arguments.ForName("text") != nil {
+						arguments += `,text:"text"`
+					}
+					op, variables := operation(t, s, fmt.Sprintf(`{%s(%s){nodes{__typename a:__typename b:__typename}}}`, field.Name, arguments), nil)
 					err := e.MutateOperationContext(t.Context(), &graphql.OperationContext{Operation: op, Variables: variables})
 					if want := fmt.Sprintf("`%s` must be between 1 and %d. Use several pages.", argument.Name, size); err == nil || err.Message != want || err.Extensions["pageSize"] != nil {
 						t.Errorf("%s(%s: %s): %v, want %s", field.Name, argument.Name, wanted, err, want)
