@@ -24,6 +24,10 @@ func (r *allotmentResolver) WaitingMembers(ctx context.Context, objs []*licensin
 	return resolveEach[*model.Connection[*licensing.WaitingMember]](ctx, r.Resolver, objs)
 }
 
+func (r *allotmentSubscriptionResolver) CompanySubscription(ctx context.Context, objs []*licensing.AllotmentSubscription) ([]*licensing.CompanySubscription, error) {
+	return resolveEach[*licensing.CompanySubscription](ctx, r.Resolver, objs)
+}
+
 func (r *queryResolver) Allotments(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) (*model.Connection[*licensing.Allotment], error) {
 	return resolve[*model.Connection[*licensing.Allotment]](ctx, r.Resolver, query{})
 }
@@ -34,4 +38,11 @@ func (r *queryResolver) Allotment(ctx context.Context, id string) (*licensing.Al
 
 func (r *Resolver) Allotment() generated.AllotmentResolver { return &allotmentResolver{r} }
 
-type allotmentResolver struct{ *Resolver }
+func (r *Resolver) AllotmentSubscription() generated.AllotmentSubscriptionResolver {
+	return &allotmentSubscriptionResolver{r}
+}
+
+type (
+	allotmentResolver             struct{ *Resolver }
+	allotmentSubscriptionResolver struct{ *Resolver }
+)

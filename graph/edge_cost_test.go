@@ -168,6 +168,9 @@ var edgeCosts = []edgeCost{
 	{"Query.subscribedSku", `subscribedSku(skuId: $products) { consumedUnits }`, []step{one}},
 	{"Query.subscribedSkus", `subscribedSkus(first: N) { totalCount nodes { units { free } } }`, []step{one}},
 
+	{"Query.subscribedSkus that expire", `subscribedSkus(first: N, filter: {expiresBefore: "2999-01-01"}) { nodes { id } }`, []step{atOnce(one, one)}},
+	{"Query.companySubscriptions", `companySubscriptions(first: N) { totalCount nodes { nextLifecycleDateTime } }`, []step{one}},
+
 	{"Entity.findManyUserByIDs", `_entities(representations: [$User]) { ... on User { displayName } }`, []step{one}},
 	{"Entity.findManyUserByIDs known", `_entities(representations: [$User]) { ... on User { id } }`, nil},
 	{"Entity.findManyUserByIDs with states", `_entities(representations: [$User]) { ... on User { licenseAssignmentStates { state } } }`, []step{chunks}},
@@ -185,6 +188,8 @@ var edgeCosts = []edgeCost{
 	{"Allotment.sku of given allotments", `allotment(id: $allotments) { sku { units { free } } }`, []step{atOnce(one, one)}},
 	{"Allotment.sku of given assignments", `assignment(id: $assignments) { allotment { sku { units { free } } } }`, []step{atOnce(each, one)}},
 	{"Allotment.sku names", `allotments(first: N) { nodes { sku { skuPartNumber productName } } }`, []step{one}},
+	{"AllotmentSubscription.companySubscription", `allotments(first: N) { nodes { subscriptions { companySubscription { totalLicenses } } } }`, []step{atOnce(one, one)}},
+	{"AllotmentSubscription.companySubscription of given allotments", `allotment(id: $allotments) { subscriptions { companySubscription { totalLicenses } } }`, []step{atOnce(one, one)}},
 	{"Allotment.assignments with assignees", `allotments(first: N) { nodes { assignments(first: 1) { nodes { assignedTo { displayName } } } } }`, []step{one, each}},
 	{"Allotment.waitingMembers of given allotments", `allotment(id: $allotments) { skuPartNumber assignments { nodes { id } } waitingMembers { nodes { id } } }`,
 		[]step{several(2, 1)}},
@@ -366,6 +371,7 @@ func startEdgeTenant(t *testing.T) *edgeTenant {
 		assignments(first: 1000) { nodes { id } }
 		assignmentErrors(first: 1000) { nodes { id } }
 		subscribedSkus(first: 1000) { nodes { id skuId } }
+		companySubscriptions(first: 1000) { nodes { id } }
 		rights: users(first: 200) { nodes { usageRights { holderId id } } }
 	}`, nil)
 	if len(r.Errors) > 0 {
@@ -385,10 +391,11 @@ func startEdgeTenant(t *testing.T) *edgeTenant {
 			list("users", "%q", "id"), list("names", "%q", "userPrincipalName"),
 			list("User", `{__typename: "User", id: %q}`, "id"), list("UserByName", `{__typename: "User", userPrincipalName: %q}`, "userPrincipalName"),
 		},
-		"groups":           {list("groups", "%q", "id"), list("Group", `{__typename: "Group", id: %q}`, "id")},
-		"allotments":       {list("allotments", "%q", "id"), list("Allotment", `{__typename: "Allotment", id: %q}`, "id")},
-		"assignments":      {list("assignments", "%q", "id"), list("Assignment", `{__typename: "Assignment", id: %q}`, "id")},
-		"assignmentErrors": {list("AssignmentError", `{__typename: "AssignmentError", id: %q}`, "id")},
+		"groups":               {list("groups", "%q", "id"), list("Group", `{__typename: "Group", id: %q}`, "id")},
+		"allotments":           {list("allotments", "%q", "id"), list("Allotment", `{__typename: "Allotment", id: %q}`, "id")},
+		"assignments":          {list("assignments", "%q", "id"), list("Assignment", `{__typename: "Assignment", id: %q}`, "id")},
+		"companySubscriptions": {},
+		"assignmentErrors":     {list("AssignmentError", `{__typename: "AssignmentError", id: %q}`, "id")},
 		"subscribedSkus": {
 			list("subscriptions", "%q", "id"), list("products", "%q", "skuId"), list("SubscribedSku", `{__typename: "SubscribedSku", skuId: %q}`, "skuId"),
 		},

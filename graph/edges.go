@@ -57,10 +57,12 @@ var derived = map[string][]string{
 	"error":                {"code"},
 	"availableUnits":       {"allottedUnits", "consumedUnits", "subscriptions"},
 	"units":                {"prepaidUnits", "consumedUnits"},
+	"statusText":           {"status"},
 }
 
 func init() { // not a literal: the functions refer to the table
 	const plansOfSkus = "SubscribedSku.servicePlans"
+	lifecycle := []string{"CompanySubscription.skuId", "CompanySubscription.status", "CompanySubscription.nextLifecycleDateTime"}
 	for _, list := range [][]*edge{
 		{
 			root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates").when("filter", filtersProducts, "User.assignedLicenses"),
@@ -76,8 +78,14 @@ func init() { // not a literal: the functions refer to the table
 				when("filter", filtersGroup, "AssignmentError.assignedTo", "User.licenseAssignmentStates").
 				when("orderBy", ordersByAssignee, "AssignmentError.assignedTo", "User.displayName"),
 			root("Query.assignmentError", (*field).assignmentError),
-			root("Query.subscribedSkus", (*field).subscribedSkus).when("orderBy", given, "SubscribedSku.skuPartNumber", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits"),
+			root("Query.subscribedSkus", (*field).subscribedSkus).
+				when("filter", given, "SubscribedSku.capabilityStatus", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits").
+				when("filter", filtersExpiry, slices.Concat([]string{"SubscribedSku.subscriptionIds"}, lifecycle)...).
+				when("orderBy", given, "SubscribedSku.skuPartNumber", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits"),
 			root("Query.subscribedSku", (*field).subscribedSku).hoist((*field).subscribedSkuStub),
+			root("Query.companySubscriptions", (*field).companySubscriptions).
+				when("filter", given, append(lifecycle, "CompanySubscription.isTrial")...).
+				when("orderBy", given, "CompanySubscription.nextLifecycleDateTime", "CompanySubscription.skuPartNumber", "CompanySubscription.totalLicenses"),
 			root("Query.licensingOverview", (*field).licensingOverview),
 			root("Query.viewer", (*field).viewer),
 			root("Query.search", (*field).search).require("User.displayName", "Group.displayName", "SubscribedSku.skuPartNumber"),
@@ -128,6 +136,10 @@ func init() { // not a literal: the functions refer to the table
 		connection[*licensing.Allotment]("Allotment"),
 		{
 			toOne("Allotment.sku", "skuId", func(f *field, a *licensing.Allotment) (*licensing.SubscribedSku, error) { return f.sku(a.SkuID) }),
+			property("Allotment.subscriptions", func(a *licensing.Allotment) []*licensing.AllotmentSubscription { return a.Subscriptions }),
+			toOne("AllotmentSubscription.companySubscription", "CompanySubscription.commerceSubscriptionId", func(f *field, s *licensing.AllotmentSubscription) (*licensing.CompanySubscription, error) {
+				return f.CompanySubscriptionOf(s)
+			}),
 			toOne("Allotment.assignments", "", (*field).assignmentsOfAllotment),
 			toOne("Allotment.waitingMembers", "", (*field).waitingMembersOfAllotment),
 		},
@@ -160,8 +172,18 @@ func init() { // not a literal: the functions refer to the table
 		{
 			property("SubscribedSku.servicePlans", func(s *licensing.SubscribedSku) []*licensing.ServicePlan { return s.ServicePlans }),
 			toMany("SubscribedSku.allotments", "skuId Allotment.skuId", (*field).allotmentsOfSku),
+			toMany("SubscribedSku.companySubscriptions", "subscriptionIds CompanySubscription.skuId", func(f *field, s *licensing.SubscribedSku) ([]*licensing.CompanySubscription, error) {
+				return f.CompanySubscriptionsOf(s)
+			}),
 			toOne("SubscribedSku.assignmentErrors", "skuId", (*field).assignmentErrorsOfSku),
 			toMany("ServicePlan.subscribedSkus", plansOfSkus, (*field).skusWithPlan),
+		},
+		connection[*licensing.CompanySubscription]("CompanySubscription"),
+		{
+			property("CompanySubscription.serviceStatus", func(s *licensing.CompanySubscription) []*licensing.ServicePlan { return s.ServiceStatus }),
+			toOne("CompanySubscription.sku", "skuId", func(f *field, s *licensing.CompanySubscription) (*licensing.SubscribedSku, error) {
+				return f.sku(s.SkuID)
+			}),
 		},
 		{
 			toMany("LicensingOverview.products", "SubscribedSku.skuPartNumber SubscribedSku.consumedUnits SubscribedSku.prepaidUnits", (*field).products),
@@ -170,7 +192,7 @@ func init() { // not a literal: the functions refer to the table
 			property("ProductOverview.sku", func(p *model.ProductOverview) []*licensing.SubscribedSku {
 				return []*licensing.SubscribedSku{p.Sku}
 			}),
-			toValue("ProductOverview.nextLifecycleDate", "Allotment.skuId Allotment.subscriptions", (*field).nextLifecycleDate),
+			toValue("ProductOverview.nextLifecycleDate", "Allotment.skuId Allotment.subscriptions SubscribedSku.subscriptionIds "+strings.Join(lifecycle, " "), (*field).nextLifecycleDate),
 			property("AssignmentErrorOverview.byProduct", func(o *model.AssignmentErrorOverview) []*model.AssignmentErrorsOfProduct { return o.ByProduct }),
 			toMany("AssignmentErrorOverview.byGroup", "AssignmentError.skuId AssignmentError.assignedTo", (*field).countByGroup),
 			toValue("AssignmentErrorOverview.withoutSource", "AssignmentError.skuId AssignmentError.assignedTo", (*field).countWithoutSource),

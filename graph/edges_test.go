@@ -121,6 +121,7 @@ func TestEdgesBlock(t *testing.T) {
 			AssignedTo: &licensing.Reference{Object: &licensing.User{ID: id}},
 		}},
 		&licensing.AssignmentError{ID: "e", SkuID: &sku, Message: "of " + string(plan)}, &licensing.UsageRight{ID: "u", HolderID: &holder, SkuID: &sku},
+		&licensing.CompanySubscription{SkuID: &sku}, &licensing.AllotmentSubscription{SubscriptionID: "s"},
 		&licensing.SubscribedSku{SkuID: &sku}, &licensing.ServicePlan{ServicePlanID: &plan},
 		&model.LicensingOverview{}, &model.ProductOverview{Sku: &licensing.SubscribedSku{SkuID: &sku}},
 		&model.AssignmentErrorOverview{Errors: []*licensing.AssignmentError{{ID: "e", SkuID: &sku}}},

@@ -51,7 +51,7 @@ const (
 )
 
 // lists are the tenant's lists that the selection requires.
-type lists struct{ skus, allotments bool }
+type lists struct{ skus, allotments, purchases bool }
 
 // idSuffices reports whether only the ID of an object is selected.
 func (f *field) idSuffices(typeName string) bool {

@@ -452,7 +452,7 @@ func TestTotalCount(t *testing.T) {
 func TestMemoryPages(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{})
-	for _, field := range []string{"allotments", "subscribedSkus"} {
+	for _, field := range []string{"allotments", "subscribedSkus", "companySubscriptions"} {
 		t.Run(field, func(t *testing.T) {
 			all := idsOf(g.nodesOf(t, field, "first: 1000", "id"))
 			for size := 1; size <= len(all)+1; size++ {
@@ -668,11 +668,12 @@ func TestOverview(t *testing.T) {
 	}
 }
 
-// TestNextLifecycleDate tests that deleted subscriptions and past dates are ignored.
+// TestNextLifecycleDate tests that deleted subscriptions and past dates are ignored, and that the purchases have the
+// dates where allotments are forbidden.
 func TestNextLifecycleDate(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Users: 50})
-	deleted, dates := 0, 0
+	deleted, dates, compareFallback := 0, 0, true
 	check := func() {
 		t.Helper()
 		today := g.tenant.Now().UTC().Format(time.DateOnly)
@@ -700,6 +701,14 @@ func TestNextLifecycleDate(t *testing.T) {
 				dates++
 			}
 		}
+		if compareFallback {
+			g.tenant.SetVariants(emulator.Variants{CloudLicensing: "forbidden"})
+			fallback := g.ask(`{ licensingOverview { products { sku { skuId } nextLifecycleDate } } }`, nil)
+			g.tenant.SetVariants(emulator.Variants{})
+			if diff := difference(r.Data["licensingOverview"], fallback.Data["licensingOverview"]); diff != "" || len(fallback.Errors) > 0 {
+				t.Errorf("on %s: %v (-allotments +purchases)\n%s", today, fallback.Errors, diff)
+			}
+		}
 	}
 	for range 7 {
 		check()
@@ -711,7 +720,7 @@ func TestNextLifecycleDate(t *testing.T) {
 	if deleted == 0 || dates == 0 {
 		t.Errorf("%d deleted subscriptions, %d products with a date", deleted, dates)
 	}
-	g = startGateway(t, emulator.Options{Users: 50})
+	g, compareFallback = startGateway(t, emulator.Options{Users: 50}), false
 	g.tenant.Inject(emulator.Fault{Endpoint: "GET /admin/cloudLicensing/allotments", Rewrite: editedList(func(i int, a object) {
 		for _, s := range a["subscriptions"].([]any) {
 			s.(object)["nextLifecycleDate"] = time.Now().AddDate(0, 0, 3*i-10).Format(time.DateOnly)

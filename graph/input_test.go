@@ -82,6 +82,20 @@ func TestBadInput(t *testing.T) {
 			`{ search(text: "word", first: 1001) { nodes { __typename } } }`,
 			`{ search(text: "word", after: "x") { nodes { __typename } } }`,
 		},
+		"subscribedSkus": {
+			`{ subscribedSkus(filter: {skuIds: []}) { nodes { id } } }`,
+			`{ subscribedSkus(filter: {excludeSkuIds: []}) { nodes { id } } }`,
+			`{ subscribedSkus(filter: {excludeSkuIds: [` + strings.Repeat(`"`+guid+`",`, 51) + `]}) { nodes { id } } }`,
+			`{ subscribedSkus(filter: {skuIds: ["` + guid + `"], excludeSkuIds: ["` + strings.ToUpper(guid) + `"]}) { nodes { id } } }`,
+			`{ subscribedSkus(filter: {expiresBefore: "soon"}) { nodes { id } } }`,
+			`{ subscribedSkus(filter: {expiresBefore: "2027-01-01"}, after: "x") { nodes { id } } }`,
+		},
+		"companySubscriptions": {
+			`{ companySubscriptions(first: 0) { nodes { id } } }`,
+			`{ companySubscriptions(after: "x") { nodes { id } } }`,
+			`{ companySubscriptions(filter: {skuIds: []}) { nodes { id } } }`,
+			`{ companySubscriptions(filter: {skuIds: [` + strings.Repeat(`"`+guid+`",`, 51) + `]}) { nodes { id } } }`,
+		},
 		"subscribedSku": {
 			`{ subscribedSku(skuId: "E3") { id } }`,
 			`{ subscribedSku(skuId: "{` + guid + `}") { id } }`,

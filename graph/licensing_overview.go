@@ -2,12 +2,14 @@ package graph
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
 )
 
@@ -41,31 +43,67 @@ func (f *field) products(*model.LicensingOverview) ([]*model.ProductOverview, er
 }
 
 // nextLifecycleDate returns the earliest lifecycle date, today or later, of a product's subscriptions that are not
-// deleted.
+// deleted: those of its allotments or, if the tenant does not provide them or denies them, its purchases.
 func (f *field) nextLifecycleDate(product *model.ProductOverview) (next *licensing.Date, err error) {
 	if err := product.Sku.ReadError("skuId"); err != nil || product.Sku.SkuID == nil {
 		return nil, err
 	}
 	allotments, err := f.AllotmentsOfSku(*product.Sku.SkuID)
+	if errors.Is(err, upstream.ErrForbidden) || errors.Is(err, upstream.ErrNotOffered) {
+		return f.nextPurchaseDate(product.Sku, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	err = f.AllotmentReadError()
-	today := licensing.DateOf(time.Now())
 	for _, allotment := range allotments {
 		err = cmp.Or(err, allotment.ReadError("subscriptions"))
 		for _, subscription := range allotment.Subscriptions {
 			err = cmp.Or(err, subscription.ReadError("nextLifecycleDate"), subscription.ReadError("state"))
-			day := subscription.NextLifecycleDate
-			if day == nil || *day < today || is(subscription.State(), licensing.SubscriptionDeleted) {
-				continue
-			}
-			if next == nil || *day < *next {
-				next = day
+			if !is(subscription.State(), licensing.SubscriptionDeleted) {
+				next = sooner(next, subscription.NextLifecycleDate)
 			}
 		}
 	}
 	return next, err
+}
+
+// nextPurchaseDate returns that date of a product's purchases. denied is the error of the allotments.
+func (f *field) nextPurchaseDate(sku *licensing.SubscribedSku, denied error) (next *licensing.Date, err error) {
+	purchases, err := f.CompanySubscriptionsOf(sku)
+	if err != nil {
+		return nil, eitherPermission(denied, err)
+	}
+	for _, s := range purchases {
+		err = cmp.Or(err, s.ReadError("nextLifecycleDateTime"), s.ReadError("status"))
+		if !is(s.Status(), licensing.CapabilityDeleted) {
+			next = sooner(next, s.NextLifecycleDate())
+		}
+	}
+	return next, err
+}
+
+// sooner returns the earlier of two dates, without a date in the past.
+func sooner(next, day *licensing.Date) *licensing.Date {
+	if day == nil || *day < licensing.DateOf(time.Now()) || next != nil && *next <= *day {
+		return next
+	}
+	return day
+}
+
+// eitherPermission returns the error of a read and of its fallback: if both are denied, that of the read, with the
+// permissions of both.
+func eitherPermission(denied, fallback error) error {
+	read, ok := errors.AsType[*upstream.Error](denied)
+	other, alsoOK := errors.AsType[*upstream.Error](fallback)
+	if !ok || !alsoOK || !errors.Is(other, upstream.ErrForbidden) || !errors.Is(read, upstream.ErrForbidden) {
+		return fallback
+	}
+	both := *read
+	if other.Permission != "" {
+		both.PermissionAlternatives = append(slices.Clone(read.PermissionAlternatives), other.Permission)
+	}
+	return &both
 }
 
 // failed returns the states with an error whose product is known.

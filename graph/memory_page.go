@@ -170,3 +170,24 @@ func memoryPageOf[T licensing.Node](f *field, name string, all func() ([]T, erro
 	}
 	return result, err
 }
+
+// matcher evaluates the conditions of a filter on an element. A condition on a property that could not be read is met.
+type matcher struct{ unread error }
+
+// meets reports whether a condition is met. unread is the error of a property that it reads.
+func (m *matcher) meets(condition bool, unread error) bool {
+	m.unread = cmp.Or(m.unread, unread)
+	return condition || unread != nil
+}
+
+// matching returns the elements that meet all conditions, and the first error of a property that could not be read in
+// one of them.
+func matching[T any](items []T, meets func(m *matcher, item T) bool) (matching []T, unread error) {
+	matching = []T{}
+	for _, item := range items {
+		if m := (matcher{}); meets(&m, item) {
+			matching, unread = append(matching, item), cmp.Or(unread, m.unread)
+		}
+	}
+	return matching, unread
+}

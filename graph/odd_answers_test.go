@@ -124,6 +124,12 @@ func TestUndecidedFilter(t *testing.T) {
 		{`{ allotments(filter: { skuId: "11111111-2222-4333-8444-555555555555" }) { nodes { id } } }`, "skuId", "allotments.nodes", "Allotment.skuId"},
 		{`{ allotments(orderBy: { field: AVAILABLE_UNITS }) { nodes { id } } }`, "consumedUnits", "allotments.nodes", "Allotment.consumedUnits"},
 		{`{ subscribedSkus(orderBy: { field: FREE_UNITS }) { nodes { id } } }`, "enabled", "subscribedSkus.nodes", "LicenseUnitsDetail.enabled"},
+		{`{ subscribedSkus(filter: { withFreeUnits: true, excludeSkuIds: ["` + skuE3 + `"] }) { nodes { id } } }`, "consumedUnits", "subscribedSkus.nodes", "SubscribedSku.consumedUnits"},
+		{`{ subscribedSkus(filter: { expiresBefore: "1999-01-01" }) { nodes { id } } }`, "nextLifecycleDateTime", "subscribedSkus.nodes", "CompanySubscription.nextLifecycleDateTime"},
+		{`{ companySubscriptions(filter: { expiresBefore: "1999-01-01" }) { nodes { id } } }`, "nextLifecycleDateTime", "companySubscriptions.nodes", "CompanySubscription.nextLifecycleDateTime"},
+		{`{ companySubscriptions(filter: { isTrial: true }) { edges { node { id } } } }`, "isTrial", "companySubscriptions.edges", "CompanySubscription.isTrial"},
+		{`{ companySubscriptions(filter: { skuIds: ["11111111-2222-4333-8444-555555555555"] }) { nodes { id } } }`, "skuId", "companySubscriptions.nodes", "CompanySubscription.skuId"},
+		{`{ companySubscriptions(orderBy: { field: TOTAL_LICENSES }) { nodes { id } } }`, "totalLicenses", "companySubscriptions.nodes", "CompanySubscription.totalLicenses"},
 		{`{ assignmentErrors(first: 5, filter: { occurredBefore: "1999-01-01T00:00:00Z" }) { nodes { id } } }`, "occurrenceDateTime", "assignmentErrors.nodes", "AssignmentError.occurrenceDateTime"},
 	} {
 		g.forget()

@@ -24,6 +24,7 @@ const (
 	readPeople      = "User.Read.All"
 	readGroups      = "GroupMember.Read.All"
 	readProducts    = "LicenseAssignment.Read.All"
+	readPurchases   = "Organization.Read.All"
 	readDirectory   = "Directory.Read.All"
 	assignUnits     = "CloudLicensing.AssignLicenses.Organization"
 	assignToDevices = "CloudLicensing-Assignment.ReadWrite.All"
@@ -79,6 +80,12 @@ func permissionCases() []permissionCase {
 		{"AssignedLicense.disabledPlans", readProducts, []string{readPeople}, `user(id: $person) { assignedLicenses { skuId disabledPlans { provisioningStatus } } }`,
 			"user.assignedLicenses.#.disabledPlans"},
 		{"LicensingOverview.products", readProducts, []string{readLicensing}, `licensingOverview { products { units { free } } waitingMembers { count } }`, "licensingOverview.products"},
+
+		{"Query.companySubscriptions", readPurchases, []string{readProducts}, `companySubscriptions { nodes { id } }` + products, "companySubscriptions"},
+		{"Query.subscribedSkus that expire", readPurchases, []string{readProducts}, `subscribedSkus(filter: {expiresBefore: "2999-01-01"}) { nodes { id } } all:` + products, "subscribedSkus"},
+		{"SubscribedSku.companySubscriptions", readPurchases, []string{readProducts}, `subscribedSkus { nodes { id companySubscriptions { id } } }`, "subscribedSkus.nodes.#.companySubscriptions"},
+		{"AllotmentSubscription.companySubscription", readPurchases, []string{readLicensing}, `allotments { nodes { subscriptions { subscriptionId companySubscription { id } } } }`,
+			"allotments.nodes.#.subscriptions.#.companySubscription"},
 
 		{"Query.allotments", readLicensing, []string{readProducts}, `allotments { nodes { id } }` + products, "allotments"},
 		{"Query.allotment", readLicensing, []string{readProducts}, `allotment(id: $pool) { id }` + products, "allotment"},
@@ -179,7 +186,7 @@ func TestPermissions(t *testing.T) {
 			}
 
 			others := alternatives(refused)
-			if strings.Contains(tt.permission, "CloudLicensing") != (len(others) > 0) && !strings.Contains(tt.permission, "UsageRight") {
+			if (strings.Contains(tt.permission, "CloudLicensing") || tt.permission == readPurchases) != (len(others) > 0) && !strings.Contains(tt.permission, "UsageRight") {
 				t.Errorf("%s has the alternatives %v", tt.permission, others)
 			}
 			for _, other := range others {
@@ -208,7 +215,7 @@ func alternatives(r response) (others []string) {
 
 // allRoles are all permissions.
 var allRoles = []string{
-	readLicensing, readUserRights, readGroupRights, readDevRights, readDevQueues, readPeople, readGroups, readProducts, readDirectory,
+	readLicensing, readUserRights, readGroupRights, readDevRights, readDevQueues, readPeople, readGroups, readProducts, readPurchases, readDirectory,
 	assignUnits, assignToDevices, assignLicenses,
 }
 
@@ -237,9 +244,13 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 	if len(whole.Errors) > 0 {
 		t.Fatal(whole.Errors)
 	}
+	const dates = "licensingOverview.products.#.nextLifecycleDate"
 	want, ofList := without(t, whole, ""), 0
+	ofPurchases := clientError{Code: "FORBIDDEN", Path: dates, Permission: readLicensing, Upstream: "missingRequiredPermission"} // with more alternatives
+	ofPurchases.Count = lose(want, strings.Split(dates, "."))
+	var errs []clientError
 	for lost, listed := range map[string]bool{
-		"allotments": true, "subscribedSkus.nodes.#.allotments": true, "licensingOverview.products.#.nextLifecycleDate": true, "licensingOverview.waitingMembers": true,
+		"allotments": true, "subscribedSkus.nodes.#.allotments": true, "licensingOverview.waitingMembers": true,
 		"allotment": false, "assignments": false, "assignment": false,
 	} {
 		if n := lose(want, strings.Split(lost, ".")); listed {
@@ -248,7 +259,6 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 			t.Fatalf("%d at %s: the test covers nothing", n, lost)
 		}
 	}
-	var errs []clientError
 	for _, lost := range []string{"allotment", "allotments", "assignment", "assignments"} {
 		e := clientError{Code: "FORBIDDEN", Path: lost, Permission: readLicensing, Upstream: "missingRequiredPermission"}
 		if lost == "allotments" {
@@ -257,7 +267,11 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 		errs = append(errs, e)
 	}
 	g.withRoles(readPeople, readProducts, readGroups)
-	g.fails(t, g.ask(query, nil), want, errs...)
+	r := g.ask(query, nil)
+	g.fails(t, r, want, append(errs, ofPurchases)...)
+	if !strings.Contains(string(r.raw), "Required permission: CloudLicensing.Read.All, or Directory.Read.All or Organization.Read.All.") {
+		t.Errorf("the permission of the fallback is missing: %s", r.raw)
+	}
 }
 
 // TestWritePermissions runs each mutation without the write permission and without the read permission. The error has
@@ -509,14 +523,14 @@ func TestEveryPermissionHasACase(t *testing.T) {
 func TestLicensingOff(t *testing.T) {
 	t.Parallel()
 	ofTenant := []string{"Query.assignments", "Query.assignmentErrors", "SubscribedSku.assignmentErrors", "LicensingOverview.assignmentErrors"}
-	ofAllotments := []string{"Query.allotments", "SubscribedSku.allotments", "ProductOverview.nextLifecycleDate", "LicensingOverview.waitingMembers"}
+	ofAllotments := []string{"Query.allotments", "SubscribedSku.allotments", "LicensingOverview.waitingMembers"}
 	for _, variant := range []string{"forbidden", "missing"} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
 			ids := g.someIDs(t)
 			for _, tt := range permissionCases() {
-				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readGroups + " and " + readPeople}, tt.permission) {
+				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readPurchases, readGroups + " and " + readPeople}, tt.permission) {
 					continue // not a licensing collection
 				}
 				if strings.HasPrefix(tt.lost, "assignmentErrors.") {
@@ -531,6 +545,10 @@ func TestLicensingOff(t *testing.T) {
 					}
 					g.tenant.SetVariants(emulator.Variants{Devices: true, CloudLicensing: variant})
 					r := g.ask(query, nil)
+					if tt.field == "ProductOverview.nextLifecycleDate" { // the purchases have it
+						g.fails(t, r, whole.Data)
+						return
+					}
 					errs := clientErrors(r)
 					if variant == "missing" && strings.HasPrefix(tt.field, "Entity.") { // looks like a missing entity
 						g.fails(t, r, taken(t, whole, tt.lost))

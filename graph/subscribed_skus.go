@@ -2,10 +2,12 @@ package graph
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
 )
 
 // sku returns a referenced product; nil without an ID or a subscription. If only names are selected, it comes from
@@ -95,6 +97,7 @@ func (f *field) prefetchLists() {
 				return typeName == "SubscribedSku" && !slices.Contains(namesOfSku, field) || typeName == "ServicePlan" && field == "subscribedSkus"
 			}),
 			allotments: f.leadsTo(func(typeName, field string) bool { return typeName == "SubscribedSku" && field == "allotments" }),
+			purchases:  f.leadsTo(func(_, field string) bool { return field == "companySubscriptions" || field == "companySubscription" }),
 		}
 	}
 	if f.lists.skus {
@@ -102,6 +105,9 @@ func (f *field) prefetchLists() {
 	}
 	if f.lists.allotments {
 		f.AllAllotments() //nolint:errcheck // likewise
+	}
+	if f.lists.purchases {
+		f.AllCompanySubscriptions() //nolint:errcheck // likewise
 	}
 }
 
@@ -130,12 +136,74 @@ func servicePlan(sku *licensing.SubscribedSku, id licensing.GUID) *licensing.Ser
 	return &licensing.ServicePlan{ServicePlanID: &id}
 }
 
-// subscribedSkus returns a page of the tenant's products.
+// subscribedSkus returns a page of the tenant's products that match the filter.
 func (f *field) subscribedSkus() (*model.SubscribedSkuConnection, error) {
-	order := arg[*model.SubscribedSkuOrder](f, "orderBy")
-	return memoryPageOf(f, listName("subscribedSkus", order), f.AllSubscribedSkus, func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
-		return ordered(skus, order, compareSkus), firstReadError(skus, func(sku *licensing.SubscribedSku) error { return skuReadError(order, sku) })
+	filter, order := deref(arg[*model.SubscribedSkuFilter](f, "filter")), arg[*model.SubscribedSkuOrder](f, "orderBy")
+	if err := checkSkuFilter(filter); err != nil {
+		return nil, err
+	}
+	all := func() ([]*licensing.SubscribedSku, error) {
+		skus, err := f.AllSubscribedSkus()
+		if filter.ExpiresBefore != nil {
+			_, unread := f.AllCompanySubscriptions()
+			err = cmp.Or(err, unread)
+		}
+		return skus, err
+	}
+	return memoryPageOf(f, listName("subscribedSkus", filter, order), all, func(skus []*licensing.SubscribedSku) ([]*licensing.SubscribedSku, error) {
+		found, unread := matching(skus, func(m *matcher, sku *licensing.SubscribedSku) bool { return f.skuMeets(filter, m, sku) })
+		return ordered(found, order, compareSkus), cmp.Or(unread, firstReadError(found, func(sku *licensing.SubscribedSku) error { return skuReadError(order, sku) }))
 	})
+}
+
+// checkSkuFilter validates the filter.
+func checkSkuFilter(f model.SubscribedSkuFilter) error {
+	if err := cmp.Or(checkSkuIDs("skuIds", f.SkuIds), checkSkuIDs("excludeSkuIds", f.ExcludeSkuIds)); err != nil {
+		return err
+	}
+	for _, id := range f.SkuIds {
+		if slices.Contains(f.ExcludeSkuIds, id) {
+			return &upstream.InputError{Message: "`skuIds` and `excludeSkuIds` both have " + string(id)}
+		}
+	}
+	return nil
+}
+
+// checkSkuIDs validates the number of products in a filter; nil is none.
+func checkSkuIDs(name string, ids []licensing.GUID) error {
+	if ids != nil && (len(ids) == 0 || len(ids) > maxFilterSkus) {
+		return &upstream.InputError{Message: fmt.Sprintf("`%s` has 1 to %d products: omit it for all", name, maxFilterSkus)}
+	}
+	return nil
+}
+
+// skuMeets reports whether a product meets the conditions of the filter.
+func (f *field) skuMeets(filter model.SubscribedSkuFilter, m *matcher, sku *licensing.SubscribedSku) bool {
+	id, unread, free := deref(sku.SkuID), sku.ReadError("skuId"), freeUnits(sku)
+	if filter.CapabilityStatus != nil && !m.meets(is(sku.CapabilityStatus(), *filter.CapabilityStatus), sku.ReadError("capabilityStatus")) ||
+		filter.SkuIds != nil && !m.meets(slices.Contains(filter.SkuIds, id), unread) ||
+		filter.ExcludeSkuIds != nil && !m.meets(!slices.Contains(filter.ExcludeSkuIds, id), unread) ||
+		filter.WithFreeUnits != nil && !m.meets(free != nil && (*free > 0) == *filter.WithFreeUnits, freeUnitsError(sku)) {
+		return false
+	}
+	return filter.ExpiresBefore == nil || m.meets(f.expires(sku, *filter.ExpiresBefore))
+}
+
+// expires reports whether a purchase of a product, that is not deleted, leaves its status before a day if it is not
+// renewed.
+func (f *field) expires(sku *licensing.SubscribedSku, before licensing.Date) (expires bool, unread error) {
+	purchases, err := f.CompanySubscriptionsOf(sku)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range purchases {
+		if is(s.Status(), licensing.CapabilityDeleted) {
+			continue
+		}
+		day := s.NextLifecycleDate()
+		expires, unread = expires || day != nil && *day < before, cmp.Or(unread, s.ReadError("status"), s.ReadError("nextLifecycleDateTime"))
+	}
+	return expires, unread
 }
 
 func compareSkus(field model.SubscribedSkuOrderField, a, b *licensing.SubscribedSku) int {
@@ -158,10 +226,8 @@ func skuReadError(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku)
 		return nil
 	case order.Field == model.SkusByConsumedUnits:
 		return sku.ReadError("consumedUnits")
-	case order.Field == model.SkusByFreeUnits && sku.Units() != nil:
-		return sku.Units().ReadError("free")
 	case order.Field == model.SkusByFreeUnits:
-		return nil
+		return freeUnitsError(sku)
 	default:
 		return cmp.Or(sku.ReadError("skuId"), sku.ReadError("skuPartNumber"))
 	}
@@ -171,6 +237,14 @@ func skuReadError(order *model.SubscribedSkuOrder, sku *licensing.SubscribedSku)
 func freeUnits(sku *licensing.SubscribedSku) *int32 {
 	if units := sku.Units(); units != nil {
 		return units.Free
+	}
+	return nil
+}
+
+// freeUnitsError returns the error of the number of free units; nil if it could be read.
+func freeUnitsError(sku *licensing.SubscribedSku) error {
+	if units := sku.Units(); units != nil {
+		return units.ReadError("free")
 	}
 	return nil
 }

@@ -12,12 +12,16 @@ import (
 	"licensegraph/internal/licensing"
 )
 
-func (r *queryResolver) SubscribedSkus(ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) (*model.Connection[*licensing.SubscribedSku], error) {
+func (r *queryResolver) SubscribedSkus(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.SubscribedSkuFilter, orderBy *model.Order[model.SubscribedSkuOrderField]) (*model.Connection[*licensing.SubscribedSku], error) {
 	return resolve[*model.Connection[*licensing.SubscribedSku]](ctx, r.Resolver, query{})
 }
 
 func (r *queryResolver) SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error) {
 	return resolve[*licensing.SubscribedSku](ctx, r.Resolver, query{})
+}
+
+func (r *subscribedSkuResolver) CompanySubscriptions(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.CompanySubscription, error) {
+	return resolveEach[[]*licensing.CompanySubscription](ctx, r.Resolver, objs)
 }
 
 func (r *subscribedSkuResolver) Allotments(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.Allotment, error) {

@@ -160,7 +160,7 @@ var userTypes = map[model.UserType]string{model.Members: "Member", model.Guests:
 // wholeSecond rounds up: times in the directory are in whole seconds.
 func wholeSecond(t time.Time) time.Time { return t.UTC().Add(time.Second - 1).Truncate(time.Second) }
 
-// maxFilterSkus limits `skuIds`.
+// maxFilterSkus limits the products of a filter that the gateway evaluates.
 const maxFilterSkus = 50
 
 // checkUserFilter validates the filter and normalizes the group's ID.

@@ -63,6 +63,7 @@ type Loaders struct {
 	RelatedByAssignmentID     *Loader[string, *licensing.AssignmentRelated]
 	Allotments                *Loader[upstream.Tenant, []*licensing.Allotment]
 	SubscribedSkus            *Loader[upstream.Tenant, []*licensing.SubscribedSku]
+	CompanySubscriptions      *Loader[upstream.Tenant, []*licensing.CompanySubscription]
 
 	// Observe, if set, is called for each read that is added to a batch, with its number of keys. Set it before the
 	// first round.
@@ -95,6 +96,7 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l.addAssignments()
 	l.addWaitingMembers()
 	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
+	l.CompanySubscriptions = newLoader(l, msgraph.AllCompanySubscriptions, nil)
 	return l
 }
 

@@ -23,6 +23,9 @@ type AllotmentResolver interface {
 	Assignments(ctx context.Context, objs []*licensing.Allotment, first *int32, after *string) ([]*model.Connection[*licensing.Assignment], error)
 	WaitingMembers(ctx context.Context, objs []*licensing.Allotment, first *int32, after *string) ([]*model.Connection[*licensing.WaitingMember], error)
 }
+type AllotmentSubscriptionResolver interface {
+	CompanySubscription(ctx context.Context, objs []*licensing.AllotmentSubscription) ([]*licensing.CompanySubscription, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -733,6 +736,61 @@ func (ec *executionContext) fieldContext_AllotmentSubscription_subscriptionId(_ 
 	return graphql.NewScalarFieldContext("AllotmentSubscription", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _AllotmentSubscription_companySubscription(ctx context.Context, field graphql.CollectedField, obj *licensing.AllotmentSubscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AllotmentSubscription_companySubscription(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AllotmentSubscription_companySubscription(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.CompanySubscription) graphql.Marshaler {
+			return ec.marshalOCompanySubscription2ᚖlicensegraphᚋinternalᚋlicensingᚐCompanySubscription(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AllotmentSubscription_companySubscription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AllotmentSubscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CompanySubscription(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AllotmentSubscription_companySubscription(ctx context.Context, field graphql.CollectedField, obj *licensing.AllotmentSubscription) (any, error) {
+	resolver := ec.Resolvers.AllotmentSubscription()
+	if batch, ok := graphql.BatchParentsFor[*licensing.AllotmentSubscription](ctx, "AllotmentSubscription"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.CompanySubscription(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.CompanySubscription](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AllotmentSubscription.companySubscription",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.CompanySubscription(ctx, []*licensing.AllotmentSubscription{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.CompanySubscription](
+		ctx,
+		results,
+		err,
+		"AllotmentSubscription.companySubscription",
+	)
+}
+
 func (ec *executionContext) _AllotmentSubscription_startDate(ctx context.Context, field graphql.CollectedField, obj *licensing.AllotmentSubscription) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1281,37 +1339,75 @@ func (ec *executionContext) _AllotmentSubscription(ctx context.Context, sel ast.
 		case "subscriptionId":
 			out.Values[i] = ec._AllotmentSubscription_subscriptionId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "companySubscription":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AllotmentSubscription_companySubscription(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "startDate":
 			out.Values[i] = ec._AllotmentSubscription_startDate(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nextLifecycleDate":
 			out.Values[i] = ec._AllotmentSubscription_nextLifecycleDate(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "state":
 			out.Values[i] = ec._AllotmentSubscription_state(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "stateText":
 			out.Values[i] = ec._AllotmentSubscription_stateText(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tags":
 			out.Values[i] = ec._AllotmentSubscription_tags(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tagsText":
 			out.Values[i] = ec._AllotmentSubscription_tagsText(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -1550,6 +1646,7 @@ func (ec *executionContext) marshalOAllotmentSubscription2ᚕᚖlicensegraphᚋi
 	if v == nil {
 		return graphql.Null
 	}
+	ctx = graphql.WithBatchParents(ctx, "AllotmentSubscription", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]

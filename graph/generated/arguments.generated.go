@@ -70,6 +70,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Query_assignments_args(ctx, raw)
 	case "Query.assignment":
 		return ec.field_Query_assignment_args(ctx, raw)
+	case "Query.companySubscriptions":
+		return ec.field_Query_companySubscriptions_args(ctx, raw)
 	case "Query.group":
 		return ec.field_Query_group_args(ctx, raw)
 	case "Query.groups":

@@ -75,6 +75,8 @@ func RootColumn(w *columns.Writer, f graphql.CollectedField, value any) columns.
 		return columns.Root(w, f, kindOfAssignmentConnection(true), value)
 	case "assignment":
 		return columns.Root(w, f, kindOfAssignment(true), value)
+	case "companySubscriptions":
+		return columns.Root(w, f, kindOfCompanySubscriptionConnection(true), value)
 	case "group":
 		return columns.Root(w, f, kindOfGroup(true), value)
 	case "groups":
@@ -231,6 +233,10 @@ func columnOfAllotmentSubscription(c *columns.Column[*licensing.AllotmentSubscri
 	switch c.Name {
 	case "subscriptionId":
 		return columns.Plain(c, columns.Text[string](), func(obj *licensing.AllotmentSubscription) string { return obj.SubscriptionID })
+	case "companySubscription":
+		return columns.Batch(c, kindOfCompanySubscription(true), func(ctx context.Context, objs []*licensing.AllotmentSubscription, _ map[string]any) ([]*licensing.CompanySubscription, error) {
+			return c.Resolvers().(ResolverRoot).AllotmentSubscription().CompanySubscription(ctx, objs)
+		})
 	case "startDate":
 		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.AllotmentSubscription) *licensing.Date { return obj.StartDate })
 	case "nextLifecycleDate":
@@ -499,6 +505,84 @@ func columnOfAssignmentErrorsOfProduct(c *columns.Column[*model.AssignmentErrors
 		})
 	case "count":
 		return columns.Plain(c, columns.Int32(), func(obj *model.AssignmentErrorsOfProduct) int32 { return obj.Count })
+	}
+	return nil
+}
+
+func kindOfCompanySubscription(nullable bool) columns.Kind[*licensing.CompanySubscription] {
+	return columns.Objects(nullable, "CompanySubscription", companySubscriptionImplementors, columnOfCompanySubscription)
+}
+
+func columnOfCompanySubscription(c *columns.Column[*licensing.CompanySubscription]) columns.Row {
+	switch c.Name {
+	case "id":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.CompanySubscription) string { return obj.ID })
+	case "commerceSubscriptionId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.CompanySubscription) *string { return obj.CommerceSubscriptionID })
+	case "createdDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.CompanySubscription) *time.Time { return obj.CreatedDateTime })
+	case "isTrial":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.CompanySubscription) *bool { return obj.IsTrial })
+	case "nextLifecycleDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.CompanySubscription) *time.Time { return obj.NextLifecycleDateTime })
+	case "ownerId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.CompanySubscription) *string { return obj.OwnerID })
+	case "ownerTenantId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.CompanySubscription) *string { return obj.OwnerTenantID })
+	case "ownerType":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.CompanySubscription) *string { return obj.OwnerType })
+	case "serviceStatus":
+		return columns.Plain(c, columns.List(false, kindOfServicePlan(false)), func(obj *licensing.CompanySubscription) []*licensing.ServicePlan { return obj.ServiceStatus })
+	case "skuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.CompanySubscription) *licensing.GUID { return obj.SkuID })
+	case "sku":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.CompanySubscription, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).CompanySubscription().Sku(ctx, objs)
+		})
+	case "skuPartNumber":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.CompanySubscription) *string { return obj.SkuPartNumber })
+	case "status":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.CapabilityStatus]()), func(obj *licensing.CompanySubscription) *licensing.CapabilityStatus { return obj.Status() })
+	case "statusText":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.CompanySubscription) *string { return obj.StatusText })
+	case "totalLicenses":
+		return columns.Plain(c, columns.Optional(columns.Int32()), func(obj *licensing.CompanySubscription) *int32 { return obj.TotalLicenses })
+	}
+	return nil
+}
+
+func kindOfCompanySubscriptionConnection(nullable bool) columns.Kind[*model.Connection[*licensing.CompanySubscription]] {
+	return columns.Objects(nullable, "CompanySubscriptionConnection", companySubscriptionConnectionImplementors, columnOfCompanySubscriptionConnection)
+}
+
+func columnOfCompanySubscriptionConnection(c *columns.Column[*model.Connection[*licensing.CompanySubscription]]) columns.Row {
+	switch c.Name {
+	case "nodes":
+		return columns.Plain(c, columns.List(false, kindOfCompanySubscription(false)), func(obj *model.Connection[*licensing.CompanySubscription]) []*licensing.CompanySubscription {
+			return obj.Nodes
+		})
+	case "edges":
+		return columns.Plain(c, columns.List(false, kindOfCompanySubscriptionEdge(false)), func(obj *model.Connection[*licensing.CompanySubscription]) []*model.Edge[*licensing.CompanySubscription] {
+			return obj.Edges()
+		})
+	case "pageInfo":
+		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.Connection[*licensing.CompanySubscription]) *model.PageInfo { return obj.PageInfo })
+	case "totalCount":
+		return columns.Checked(c, columns.Optional(columns.Int32()), func(obj *model.Connection[*licensing.CompanySubscription]) (*int32, error) { return obj.TotalCount() })
+	}
+	return nil
+}
+
+func kindOfCompanySubscriptionEdge(nullable bool) columns.Kind[*model.Edge[*licensing.CompanySubscription]] {
+	return columns.Objects(nullable, "CompanySubscriptionEdge", companySubscriptionEdgeImplementors, columnOfCompanySubscriptionEdge)
+}
+
+func columnOfCompanySubscriptionEdge(c *columns.Column[*model.Edge[*licensing.CompanySubscription]]) columns.Row {
+	switch c.Name {
+	case "cursor":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.CompanySubscription]) string { return obj.Cursor() })
+	case "node":
+		return columns.Plain(c, kindOfCompanySubscription(false), func(obj *model.Edge[*licensing.CompanySubscription]) *licensing.CompanySubscription { return obj.Node })
 	}
 	return nil
 }
@@ -1037,6 +1121,10 @@ func columnOfSubscribedSku(c *columns.Column[*licensing.SubscribedSku]) columns.
 		return columns.Plain(c, columns.List(false, kindOfServicePlan(false)), func(obj *licensing.SubscribedSku) []*licensing.ServicePlan { return obj.ServicePlans })
 	case "subscriptionIds":
 		return columns.Plain(c, columns.List(true, columns.Text[string]()), func(obj *licensing.SubscribedSku) []string { return obj.SubscriptionIDs })
+	case "companySubscriptions":
+		return columns.Batch(c, columns.List(true, kindOfCompanySubscription(false)), func(ctx context.Context, objs []*licensing.SubscribedSku, _ map[string]any) ([][]*licensing.CompanySubscription, error) {
+			return c.Resolvers().(ResolverRoot).SubscribedSku().CompanySubscriptions(ctx, objs)
+		})
 	case "units":
 		return columns.Plain(c, kindOfUnits(true), func(obj *licensing.SubscribedSku) *licensing.Units { return obj.Units() })
 	case "allotments":

@@ -24,6 +24,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Allotment() AllotmentResolver
+	AllotmentSubscription() AllotmentSubscriptionResolver
 	AssignLicensePayload() AssignLicensePayloadResolver
 	AssignedLicense() AssignedLicenseResolver
 	Assignment() AssignmentResolver
@@ -31,6 +32,7 @@ type ResolverRoot interface {
 	AssignmentErrorOverview() AssignmentErrorOverviewResolver
 	AssignmentErrorsOfGroup() AssignmentErrorsOfGroupResolver
 	AssignmentErrorsOfProduct() AssignmentErrorsOfProductResolver
+	CompanySubscription() CompanySubscriptionResolver
 	CreateAssignmentResult() CreateAssignmentResultResolver
 	DeleteAssignmentPayload() DeleteAssignmentPayloadResolver
 	Device() DeviceResolver
@@ -85,13 +87,14 @@ type ComplexityRoot struct {
 	}
 
 	AllotmentSubscription struct {
-		NextLifecycleDate func(childComplexity int) int
-		StartDate         func(childComplexity int) int
-		State             func(childComplexity int) int
-		StateText         func(childComplexity int) int
-		SubscriptionID    func(childComplexity int) int
-		Tags              func(childComplexity int) int
-		TagsText          func(childComplexity int) int
+		CompanySubscription func(childComplexity int) int
+		NextLifecycleDate   func(childComplexity int) int
+		StartDate           func(childComplexity int) int
+		State               func(childComplexity int) int
+		StateText           func(childComplexity int) int
+		SubscriptionID      func(childComplexity int) int
+		Tags                func(childComplexity int) int
+		TagsText            func(childComplexity int) int
 	}
 
 	AssignLicensePayload struct {
@@ -186,6 +189,36 @@ type ComplexityRoot struct {
 		Count func(childComplexity int) int
 		Sku   func(childComplexity int) int
 		SkuID func(childComplexity int) int
+	}
+
+	CompanySubscription struct {
+		CommerceSubscriptionID func(childComplexity int) int
+		CreatedDateTime        func(childComplexity int) int
+		ID                     func(childComplexity int) int
+		IsTrial                func(childComplexity int) int
+		NextLifecycleDateTime  func(childComplexity int) int
+		OwnerID                func(childComplexity int) int
+		OwnerTenantID          func(childComplexity int) int
+		OwnerType              func(childComplexity int) int
+		ServiceStatus          func(childComplexity int) int
+		Sku                    func(childComplexity int) int
+		SkuID                  func(childComplexity int) int
+		SkuPartNumber          func(childComplexity int) int
+		Status                 func(childComplexity int) int
+		StatusText             func(childComplexity int) int
+		TotalLicenses          func(childComplexity int) int
+	}
+
+	CompanySubscriptionConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	CompanySubscriptionEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	CreateAssignmentResult struct {
@@ -373,26 +406,27 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Allotment          func(childComplexity int, id string) int
-		Allotments         func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) int
-		Assignment         func(childComplexity int, id string) int
-		AssignmentError    func(childComplexity int, id string) int
-		AssignmentErrors   func(childComplexity int, first *int32, after *string, filter *model.AssignmentErrorFilter, orderBy *model.Order[model.AssignmentErrorOrderField]) int
-		Assignments        func(childComplexity int, first *int32, after *string) int
-		Group              func(childComplexity int, id string) int
-		Groups             func(childComplexity int, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) int
-		LicensingOverview  func(childComplexity int) int
-		Me                 func(childComplexity int) int
-		Node               func(childComplexity int, id string) int
-		Nodes              func(childComplexity int, ids []string) int
-		Search             func(childComplexity int, text string, kinds []model.SearchKind, first *int32, after *string) int
-		SubscribedSku      func(childComplexity int, skuID licensing.GUID) int
-		SubscribedSkus     func(childComplexity int, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) int
-		User               func(childComplexity int, id *string, userPrincipalName *string) int
-		Users              func(childComplexity int, first *int32, after *string, filter *model.UserFilter, orderBy *model.Order[model.UserOrderField]) int
-		Viewer             func(childComplexity int) int
-		__resolve__service func(childComplexity int) int
-		__resolve_entities func(childComplexity int, representations []map[string]any) int
+		Allotment            func(childComplexity int, id string) int
+		Allotments           func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.AllotmentFilter, orderBy *model.Order[model.AllotmentOrderField]) int
+		Assignment           func(childComplexity int, id string) int
+		AssignmentError      func(childComplexity int, id string) int
+		AssignmentErrors     func(childComplexity int, first *int32, after *string, filter *model.AssignmentErrorFilter, orderBy *model.Order[model.AssignmentErrorOrderField]) int
+		Assignments          func(childComplexity int, first *int32, after *string) int
+		CompanySubscriptions func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.CompanySubscriptionFilter, orderBy *model.Order[model.CompanySubscriptionOrderField]) int
+		Group                func(childComplexity int, id string) int
+		Groups               func(childComplexity int, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) int
+		LicensingOverview    func(childComplexity int) int
+		Me                   func(childComplexity int) int
+		Node                 func(childComplexity int, id string) int
+		Nodes                func(childComplexity int, ids []string) int
+		Search               func(childComplexity int, text string, kinds []model.SearchKind, first *int32, after *string) int
+		SubscribedSku        func(childComplexity int, skuID licensing.GUID) int
+		SubscribedSkus       func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.SubscribedSkuFilter, orderBy *model.Order[model.SubscribedSkuOrderField]) int
+		User                 func(childComplexity int, id *string, userPrincipalName *string) int
+		Users                func(childComplexity int, first *int32, after *string, filter *model.UserFilter, orderBy *model.Order[model.UserOrderField]) int
+		Viewer               func(childComplexity int) int
+		__resolve__service   func(childComplexity int) int
+		__resolve_entities   func(childComplexity int, representations []map[string]any) int
 	}
 
 	Remedy struct {
@@ -460,6 +494,7 @@ type ComplexityRoot struct {
 		AssignmentErrors     func(childComplexity int, first *int32, after *string) int
 		CapabilityStatus     func(childComplexity int) int
 		CapabilityStatusText func(childComplexity int) int
+		CompanySubscriptions func(childComplexity int) int
 		ConsumedUnits        func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		PrepaidUnits         func(childComplexity int) int
@@ -761,6 +796,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AllotmentEdge.Node(childComplexity), true
 
+	case "AllotmentSubscription.companySubscription":
+		if e.ComplexityRoot.AllotmentSubscription.CompanySubscription == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AllotmentSubscription.CompanySubscription(childComplexity), true
 	case "AllotmentSubscription.nextLifecycleDate":
 		if e.ComplexityRoot.AllotmentSubscription.NextLifecycleDate == nil {
 			break
@@ -1146,6 +1187,135 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentErrorsOfProduct.SkuID(childComplexity), true
+
+	case "CompanySubscription.commerceSubscriptionId":
+		if e.ComplexityRoot.CompanySubscription.CommerceSubscriptionID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.CommerceSubscriptionID(childComplexity), true
+	case "CompanySubscription.createdDateTime":
+		if e.ComplexityRoot.CompanySubscription.CreatedDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.CreatedDateTime(childComplexity), true
+	case "CompanySubscription.id":
+		if e.ComplexityRoot.CompanySubscription.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.ID(childComplexity), true
+	case "CompanySubscription.isTrial":
+		if e.ComplexityRoot.CompanySubscription.IsTrial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.IsTrial(childComplexity), true
+	case "CompanySubscription.nextLifecycleDateTime":
+		if e.ComplexityRoot.CompanySubscription.NextLifecycleDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.NextLifecycleDateTime(childComplexity), true
+	case "CompanySubscription.ownerId":
+		if e.ComplexityRoot.CompanySubscription.OwnerID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.OwnerID(childComplexity), true
+	case "CompanySubscription.ownerTenantId":
+		if e.ComplexityRoot.CompanySubscription.OwnerTenantID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.OwnerTenantID(childComplexity), true
+	case "CompanySubscription.ownerType":
+		if e.ComplexityRoot.CompanySubscription.OwnerType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.OwnerType(childComplexity), true
+	case "CompanySubscription.serviceStatus":
+		if e.ComplexityRoot.CompanySubscription.ServiceStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.ServiceStatus(childComplexity), true
+	case "CompanySubscription.sku":
+		if e.ComplexityRoot.CompanySubscription.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.Sku(childComplexity), true
+	case "CompanySubscription.skuId":
+		if e.ComplexityRoot.CompanySubscription.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.SkuID(childComplexity), true
+	case "CompanySubscription.skuPartNumber":
+		if e.ComplexityRoot.CompanySubscription.SkuPartNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.SkuPartNumber(childComplexity), true
+	case "CompanySubscription.status":
+		if e.ComplexityRoot.CompanySubscription.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.Status(childComplexity), true
+	case "CompanySubscription.statusText":
+		if e.ComplexityRoot.CompanySubscription.StatusText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.StatusText(childComplexity), true
+	case "CompanySubscription.totalLicenses":
+		if e.ComplexityRoot.CompanySubscription.TotalLicenses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscription.TotalLicenses(childComplexity), true
+
+	case "CompanySubscriptionConnection.edges":
+		if e.ComplexityRoot.CompanySubscriptionConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscriptionConnection.Edges(childComplexity), true
+	case "CompanySubscriptionConnection.nodes":
+		if e.ComplexityRoot.CompanySubscriptionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscriptionConnection.Nodes(childComplexity), true
+	case "CompanySubscriptionConnection.pageInfo":
+		if e.ComplexityRoot.CompanySubscriptionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscriptionConnection.PageInfo(childComplexity), true
+	case "CompanySubscriptionConnection.totalCount":
+		if e.ComplexityRoot.CompanySubscriptionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscriptionConnection.TotalCount(childComplexity), true
+
+	case "CompanySubscriptionEdge.cursor":
+		if e.ComplexityRoot.CompanySubscriptionEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscriptionEdge.Cursor(childComplexity), true
+	case "CompanySubscriptionEdge.node":
+		if e.ComplexityRoot.CompanySubscriptionEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySubscriptionEdge.Node(childComplexity), true
 
 	case "CreateAssignmentResult.assignedToId":
 		if e.ComplexityRoot.CreateAssignmentResult.AssignedToID == nil {
@@ -2026,6 +2196,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Assignments(childComplexity, args["first"].(*int32), args["after"].(*string)), true
+	case "Query.companySubscriptions":
+		if e.ComplexityRoot.Query.CompanySubscriptions == nil {
+			break
+		}
+
+		args, err := ec.field_Query_companySubscriptions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CompanySubscriptions(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*model.CompanySubscriptionFilter), args["orderBy"].(*model.Order[model.CompanySubscriptionOrderField])), true
 	case "Query.group":
 		if e.ComplexityRoot.Query.Group == nil {
 			break
@@ -2115,7 +2296,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.SubscribedSkus(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["orderBy"].(*model.Order[model.SubscribedSkuOrderField])), true
+		return e.ComplexityRoot.Query.SubscribedSkus(childComplexity, args["first"].(*int32), args["after"].(*string), args["last"].(*int32), args["before"].(*string), args["filter"].(*model.SubscribedSkuFilter), args["orderBy"].(*model.Order[model.SubscribedSkuOrderField])), true
 	case "Query.user":
 		if e.ComplexityRoot.Query.User == nil {
 			break
@@ -2415,6 +2596,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubscribedSku.CapabilityStatusText(childComplexity), true
+	case "SubscribedSku.companySubscriptions":
+		if e.ComplexityRoot.SubscribedSku.CompanySubscriptions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSku.CompanySubscriptions(childComplexity), true
 	case "SubscribedSku.consumedUnits":
 		if e.ComplexityRoot.SubscribedSku.ConsumedUnits == nil {
 			break
@@ -3090,6 +3277,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAssignmentErrorByIDsInput,
 		ec.unmarshalInputAssignmentErrorFilter,
 		ec.unmarshalInputAssignmentErrorOrder,
+		ec.unmarshalInputCompanySubscriptionFilter,
+		ec.unmarshalInputCompanySubscriptionOrder,
 		ec.unmarshalInputCreateAssignmentsInput,
 		ec.unmarshalInputDeleteAssignmentInput,
 		ec.unmarshalInputDeviceByIDsInput,
@@ -3098,6 +3287,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputGroupOrder,
 		ec.unmarshalInputReprocessInput,
 		ec.unmarshalInputSubscribedSkuBySkuIDsInput,
+		ec.unmarshalInputSubscribedSkuFilter,
 		ec.unmarshalInputSubscribedSkuOrder,
 		ec.unmarshalInputUpdateAssignmentInput,
 		ec.unmarshalInputUsageRightByHolderIDAndIDsInput,
@@ -3184,7 +3374,7 @@ var sources = []*ast.Source{
   """
   The tenant's allotments: pools of license units, one or more for each product. An operation reads them once, with
   one upstream request for each 100 allotments. Null if they cannot be read; ` + "`" + `subscribedSkus` + "`" + ` then still has the units
-  of each product. Needs CloudLicensing.Read.All or Directory.Read.All.
+  of each product, and ` + "`" + `companySubscriptions` + "`" + ` the dates. Needs CloudLicensing.Read.All or Directory.Read.All.
   """
   allotments(
     "Number of allotments to return from the start, or after ` + "`" + `after` + "`" + `: 1 to 1,000."
@@ -3340,6 +3530,11 @@ type Allotment implements Node @key(fields: "id") {
 type AllotmentSubscription {
   "ID of the subscription."
   subscriptionId: String!
+  """
+  The purchase with this ID; null if the directory has none. One upstream request for all purchases of the tenant. Needs
+  Organization.Read.All or Directory.Read.All.
+  """
+  companySubscription: CompanySubscription @upstream(once: 1)
   "Start date."
   startDate: Date
   "Date of the next state change: renewal, expiry or deletion."
@@ -3740,6 +3935,129 @@ type AssignLicensePayload {
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
 `, BuiltIn: false},
+	{Name: "../../schema/company_subscriptions.graphqls", Input: `extend type Query {
+  """
+  The tenant's purchases, with their dates: which products it bought, when, and until when if they are not renewed. An
+  operation reads them once, with one upstream request. Null if they cannot be read. Needs Organization.Read.All or
+  Directory.Read.All.
+  """
+  companySubscriptions(
+    "Number of purchases to return from the start, or after ` + "`" + `after` + "`" + `: 1 to 1,000."
+    first: Int @pageSize(most: 1000)
+    "Cursor of the element after which the page starts."
+    after: String
+    "Number of purchases to return from the end, or before ` + "`" + `before` + "`" + `: 1 to 1,000."
+    last: Int @pageSize(most: 1000)
+    "Cursor of the element before which the page ends."
+    before: String
+    "Filter. Default: all purchases."
+    filter: CompanySubscriptionFilter
+    "Order of the list. Default: the order of Microsoft Graph."
+    orderBy: CompanySubscriptionOrder
+  ): CompanySubscriptionConnection
+    @listSize(
+      assumedSize: 50
+      slicingArguments: ["first", "last"]
+      sizedFields: ["nodes", "edges"]
+      requireOneSlicingArgument: false
+    )
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(once: 1)
+}
+
+"""
+Filter for purchases. Conditions are combined with AND. Omit a condition instead of passing null. Purchases with
+unreadable values are returned too, with an error on the list.
+"""
+input CompanySubscriptionFilter {
+  "Purchases with this status."
+  status: CapabilityStatus
+  "Purchases of these products: 1 to 50."
+  skuIds: [UUID!]
+  """
+  Purchases whose ` + "`" + `nextLifecycleDateTime` + "`" + ` is before this day (UTC). Days in the past, such as those of deleted
+  purchases, are included: combine it with ` + "`" + `status` + "`" + `.
+  """
+  expiresBefore: Date
+  "Trials, or purchases that are not trials."
+  isTrial: Boolean
+}
+
+"Order of a list of purchases."
+input CompanySubscriptionOrder {
+  "Field to sort by."
+  field: CompanySubscriptionOrderField!
+  "Sort direction."
+  direction: OrderDirection! = ASC
+}
+
+"Fields to sort purchases by."
+enum CompanySubscriptionOrderField {
+  "Time of the next status if the purchase is not renewed. Purchases without a time come first."
+  NEXT_LIFECYCLE_DATE
+  "Short name of the product."
+  SKU_PART_NUMBER
+  "Number of purchased licenses."
+  TOTAL_LICENSES
+}
+
+"A page of purchases."
+type CompanySubscriptionConnection {
+  "The purchases of this page."
+  nodes: [CompanySubscription!]!
+  "The purchases of this page, each with its cursor."
+  edges: [CompanySubscriptionEdge!]!
+  "Cursors of this page, and whether more pages exist."
+  pageInfo: PageInfo!
+  "Number of purchases that match the filter: exact, at no cost."
+  totalCount: Int
+}
+
+"A purchase in a page."
+type CompanySubscriptionEdge {
+  "Cursor of the purchase, for ` + "`" + `after` + "`" + ` or ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The purchase."
+  node: CompanySubscription!
+}
+
+"A purchase of a product: a subscription in the commerce system. A product can have several."
+type CompanySubscription {
+  "ID of the purchase, as in ` + "`" + `SubscribedSku.subscriptionIds` + "`" + `."
+  id: ID!
+  "ID of the purchase in the commerce system, as in ` + "`" + `AllotmentSubscription.subscriptionId` + "`" + `."
+  commerceSubscriptionId: String
+  "Time of the purchase."
+  createdDateTime: DateTime
+  "Whether the purchase is a trial."
+  isTrial: Boolean
+  """
+  Time at which the purchase moves to its next status if it is not renewed: for an enabled one the end of its term, then
+  the end of the grace period, and so on. Whether it renews by itself is not in Microsoft Graph.
+  """
+  nextLifecycleDateTime: DateTime
+  "Object ID of the account's administrator."
+  ownerId: ID
+  "ID of the partner's tenant that made the purchase; null without a partner."
+  ownerTenantId: ID
+  "Type of the object with ` + "`" + `ownerId` + "`" + `, such as ` + "`" + `User` + "`" + `."
+  ownerType: String
+  "Service plans of the product, with their provisioning status."
+  serviceStatus: [ServicePlan!]! @listSize(assumedSize: 40)
+  "ID of the product."
+  skuId: UUID
+  "The product. Names come from the built-in catalog at no cost; other fields are null if the tenant isn't subscribed."
+  sku: SubscribedSku @upstream(once: 1)
+  "Short name of the product, such as ` + "`" + `SPE_E3` + "`" + `."
+  skuPartNumber: String
+  "Status of the purchase."
+  status: CapabilityStatus
+  "Status of the purchase as Microsoft Graph returned it."
+  statusText: String
+  "Number of purchased licenses; 2,147,483,647 means that many or more."
+  totalLicenses: Int
+}
+`, BuiltIn: false},
 	{Name: "../../schema/devices.graphqls", Input: `"""
 A device, which can have licenses of its own. Not every tenant has device licensing: without it, ` + "`" + `usageRights` + "`" + ` and
 ` + "`" + `waitingMembers` + "`" + ` are null with an error.
@@ -4112,7 +4430,7 @@ enum LicenseErrorCode {
   Overview of the tenant: units of each product, assignment errors and waiting members. Each selected part is read
   separately; a part that cannot be read is null with an error. The overview itself is null only with FORBIDDEN, for a
   caller without the scope. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if
-  ` + "`" + `nextLifecycleDate` + "`" + ` is selected; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then ` + "`" + `byGroup` + "`" + ` one for each
+  ` + "`" + `nextLifecycleDate` + "`" + ` is selected, or one if these are denied; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to ten, then ` + "`" + `byGroup` + "`" + ` one for each
   300 affected users and one for their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100 allotments, then one for each 20
   allotments without available units. Parts share requests where possible: the whole overview costs three for up to
   100 errors and 20 such allotments, and four for up to 200 errors. Needs LicenseAssignment.Read.All,
@@ -4147,9 +4465,12 @@ type ProductOverview {
   units: Units
   """
   Date of the next state change of one of the product's subscriptions: renewal, expiry or deletion. Past dates and
-  deleted subscriptions are ignored. Null if no allotment has such a date.
+  deleted subscriptions are ignored. Null if there is no such date. It comes from the allotments or, if the tenant does
+  not provide them or denies them, from the purchases, with one more upstream request: then it is the day by which a
+  purchase must be renewed to keep its status. Needs CloudLicensing.Read.All or Directory.Read.All, otherwise
+  Organization.Read.All.
   """
-  nextLifecycleDate: Date @upstream(once: 3)
+  nextLifecycleDate: Date @upstream(once: 4)
 }
 
 "Counts of assignment errors."
@@ -4608,8 +4929,8 @@ enum ProvisioningStatus {
 `, BuiltIn: false},
 	{Name: "../../schema/subscribed_skus.graphqls", Input: `extend type Query {
   """
-  Products that the tenant is subscribed to. An operation reads them once, with one upstream request. Null if they
-  cannot be read. Needs LicenseAssignment.Read.All.
+  Products that the tenant is subscribed to. An operation reads them once, with one upstream request, and the purchases
+  with another for the filter ` + "`" + `expiresBefore` + "`" + `. Null if they cannot be read. Needs LicenseAssignment.Read.All.
   """
   subscribedSkus(
     "Number of products to return from the start, or after ` + "`" + `after` + "`" + `: 1 to 1,000."
@@ -4620,6 +4941,8 @@ enum ProvisioningStatus {
     last: Int @pageSize(most: 1000)
     "Cursor of the element before which the page ends."
     before: String
+    "Filter. Default: all products."
+    filter: SubscribedSkuFilter
     "Order of the list. Default: the order of Microsoft Graph."
     orderBy: SubscribedSkuOrder
   ): SubscribedSkuConnection
@@ -4639,6 +4962,26 @@ enum ProvisioningStatus {
   subscribedSku("SKU ID of the product." skuId: UUID!): SubscribedSku
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
     @upstream(once: 1)
+}
+
+"""
+Filter for products, evaluated by the gateway. Conditions are combined with AND. Omit a condition instead of passing
+null. Products with unreadable values are returned too, with an error on the list.
+"""
+input SubscribedSkuFilter {
+  "Products with this status."
+  capabilityStatus: CapabilityStatus
+  "These products: 1 to 50."
+  skuIds: [UUID!]
+  "All products but these: 1 to 50."
+  excludeSkuIds: [UUID!]
+  "Products with usable units that are not assigned, or without any."
+  withFreeUnits: Boolean
+  """
+  Products with a purchase that is not deleted and whose ` + "`" + `nextLifecycleDateTime` + "`" + ` is before this day (UTC): it moves to
+  its next status by then if it is not renewed. Needs Organization.Read.All or Directory.Read.All too.
+  """
+  expiresBefore: Date @upstream(each: 1)
 }
 
 "Order of a list of products."
@@ -4711,6 +5054,13 @@ type SubscribedSku implements Node @key(fields: "skuId") {
   servicePlans: [ServicePlan!]! @listSize(assumedSize: 40)
   "IDs of the subscriptions of the product."
   subscriptionIds: [String!] @listSize(assumedSize: 3)
+  """
+  Purchases of the product. One upstream request for all purchases of the tenant. Needs Organization.Read.All or
+  Directory.Read.All.
+  """
+  companySubscriptions: [CompanySubscription!]
+    @listSize(assumedSize: 3)
+    @upstream(once: 1)
   "Units that the tenant owns and uses, computed from ` + "`" + `prepaidUnits` + "`" + ` and ` + "`" + `consumedUnits` + "`" + `."
   units: Units
   """
@@ -4766,7 +5116,7 @@ type LicenseUnitsDetail {
   lockedOut: Int
 }
 
-"Status of a product."
+"Status of a product or of a purchase."
 enum CapabilityStatus {
   "Usable."
   ENABLED
@@ -5535,6 +5885,8 @@ func (ec *executionContext) childFields_AllotmentSubscription(ctx context.Contex
 	switch field.Name {
 	case "subscriptionId":
 		return ec.fieldContext_AllotmentSubscription_subscriptionId(ctx, field)
+	case "companySubscription":
+		return ec.fieldContext_AllotmentSubscription_companySubscription(ctx, field)
 	case "startDate":
 		return ec.fieldContext_AllotmentSubscription_startDate(ctx, field)
 	case "nextLifecycleDate":
@@ -5737,6 +6089,66 @@ func (ec *executionContext) childFields_AssignmentErrorsOfProduct(ctx context.Co
 		return ec.fieldContext_AssignmentErrorsOfProduct_count(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignmentErrorsOfProduct", field.Name)
+}
+
+func (ec *executionContext) childFields_CompanySubscription(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CompanySubscription_id(ctx, field)
+	case "commerceSubscriptionId":
+		return ec.fieldContext_CompanySubscription_commerceSubscriptionId(ctx, field)
+	case "createdDateTime":
+		return ec.fieldContext_CompanySubscription_createdDateTime(ctx, field)
+	case "isTrial":
+		return ec.fieldContext_CompanySubscription_isTrial(ctx, field)
+	case "nextLifecycleDateTime":
+		return ec.fieldContext_CompanySubscription_nextLifecycleDateTime(ctx, field)
+	case "ownerId":
+		return ec.fieldContext_CompanySubscription_ownerId(ctx, field)
+	case "ownerTenantId":
+		return ec.fieldContext_CompanySubscription_ownerTenantId(ctx, field)
+	case "ownerType":
+		return ec.fieldContext_CompanySubscription_ownerType(ctx, field)
+	case "serviceStatus":
+		return ec.fieldContext_CompanySubscription_serviceStatus(ctx, field)
+	case "skuId":
+		return ec.fieldContext_CompanySubscription_skuId(ctx, field)
+	case "sku":
+		return ec.fieldContext_CompanySubscription_sku(ctx, field)
+	case "skuPartNumber":
+		return ec.fieldContext_CompanySubscription_skuPartNumber(ctx, field)
+	case "status":
+		return ec.fieldContext_CompanySubscription_status(ctx, field)
+	case "statusText":
+		return ec.fieldContext_CompanySubscription_statusText(ctx, field)
+	case "totalLicenses":
+		return ec.fieldContext_CompanySubscription_totalLicenses(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompanySubscription", field.Name)
+}
+
+func (ec *executionContext) childFields_CompanySubscriptionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CompanySubscriptionConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_CompanySubscriptionConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CompanySubscriptionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CompanySubscriptionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompanySubscriptionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CompanySubscriptionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CompanySubscriptionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CompanySubscriptionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompanySubscriptionEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateAssignmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6193,6 +6605,8 @@ func (ec *executionContext) childFields_SubscribedSku(ctx context.Context, field
 		return ec.fieldContext_SubscribedSku_servicePlans(ctx, field)
 	case "subscriptionIds":
 		return ec.fieldContext_SubscribedSku_subscriptionIds(ctx, field)
+	case "companySubscriptions":
+		return ec.fieldContext_SubscribedSku_companySubscriptions(ctx, field)
 	case "units":
 		return ec.fieldContext_SubscribedSku_units(ctx, field)
 	case "allotments":

@@ -30,11 +30,12 @@ type QueryResolver interface {
 	AssignmentError(ctx context.Context, id string) (*licensing.AssignmentError, error)
 	Assignments(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.Assignment], error)
 	Assignment(ctx context.Context, id string) (*licensing.Assignment, error)
+	CompanySubscriptions(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.CompanySubscriptionFilter, orderBy *model.Order[model.CompanySubscriptionOrderField]) (*model.Connection[*licensing.CompanySubscription], error)
 	Group(ctx context.Context, id string) (*licensing.Group, error)
 	Groups(ctx context.Context, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) (*model.Connection[*licensing.Group], error)
 	LicensingOverview(ctx context.Context) (*model.LicensingOverview, error)
 	Search(ctx context.Context, text string, kinds []model.SearchKind, first *int32, after *string) (*model.SearchConnection, error)
-	SubscribedSkus(ctx context.Context, first *int32, after *string, last *int32, before *string, orderBy *model.Order[model.SubscribedSkuOrderField]) (*model.Connection[*licensing.SubscribedSku], error)
+	SubscribedSkus(ctx context.Context, first *int32, after *string, last *int32, before *string, filter *model.SubscribedSkuFilter, orderBy *model.Order[model.SubscribedSkuOrderField]) (*model.Connection[*licensing.SubscribedSku], error)
 	SubscribedSku(ctx context.Context, skuID licensing.GUID) (*licensing.SubscribedSku, error)
 	User(ctx context.Context, id *string, userPrincipalName *string) (*licensing.User, error)
 	Me(ctx context.Context) (*licensing.User, error)
@@ -230,6 +231,60 @@ func (ec *executionContext) field_Query_assignments_args(ctx context.Context, ra
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_companySubscriptions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.CompanySubscriptionFilter, error) {
+			return ec.unmarshalOCompanySubscriptionFilter2ᚖlicensegraphᚋgraphᚋmodelᚐCompanySubscriptionFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) (*model.Order[model.CompanySubscriptionOrderField], error) {
+			return ec.unmarshalOCompanySubscriptionOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg5
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_group_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -397,14 +452,22 @@ func (ec *executionContext) field_Query_subscribedSkus_args(ctx context.Context,
 		return nil, err
 	}
 	args["before"] = arg3
-	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.SubscribedSkuFilter, error) {
+			return ec.unmarshalOSubscribedSkuFilter2ᚖlicensegraphᚋgraphᚋmodelᚐSubscribedSkuFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
 		func(ctx context.Context, v any) (*model.Order[model.SubscribedSkuOrderField], error) {
 			return ec.unmarshalOSubscribedSkuOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orderBy"] = arg4
+	args["orderBy"] = arg5
 	return args, nil
 }
 
@@ -916,6 +979,50 @@ func (ec *executionContext) fieldContext_Query_assignment(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_companySubscriptions(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_companySubscriptions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CompanySubscriptions(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["filter"].(*model.CompanySubscriptionFilter), fc.Args["orderBy"].(*model.Order[model.CompanySubscriptionOrderField]))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*licensing.CompanySubscription]) graphql.Marshaler {
+			return ec.marshalOCompanySubscriptionConnection2ᚖlicensegraphᚋgraphᚋmodelᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_companySubscriptions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CompanySubscriptionConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_companySubscriptions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_group(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1090,7 +1197,7 @@ func (ec *executionContext) _Query_subscribedSkus(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().SubscribedSkus(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["orderBy"].(*model.Order[model.SubscribedSkuOrderField]))
+			return ec.Resolvers.Query().SubscribedSkus(ctx, fc.Args["first"].(*int32), fc.Args["after"].(*string), fc.Args["last"].(*int32), fc.Args["before"].(*string), fc.Args["filter"].(*model.SubscribedSkuFilter), fc.Args["orderBy"].(*model.Order[model.SubscribedSkuOrderField]))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*licensing.SubscribedSku]) graphql.Marshaler {
@@ -1871,6 +1978,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_assignment(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "companySubscriptions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_companySubscriptions(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

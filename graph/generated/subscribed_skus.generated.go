@@ -18,6 +18,8 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type SubscribedSkuResolver interface {
+	CompanySubscriptions(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.CompanySubscription, error)
+
 	Allotments(ctx context.Context, objs []*licensing.SubscribedSku) ([][]*licensing.Allotment, error)
 	AssignmentErrors(ctx context.Context, objs []*licensing.SubscribedSku, first *int32, after *string) ([]*model.Connection[*licensing.AssignmentError], error)
 }
@@ -482,6 +484,61 @@ func (ec *executionContext) _SubscribedSku_subscriptionIds(ctx context.Context, 
 }
 func (ec *executionContext) fieldContext_SubscribedSku_subscriptionIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SubscribedSku", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SubscribedSku_companySubscriptions(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubscribedSku_companySubscriptions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SubscribedSku_companySubscriptions(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.CompanySubscription) graphql.Marshaler {
+			return ec.marshalOCompanySubscription2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐCompanySubscriptionᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubscribedSku_companySubscriptions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubscribedSku",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CompanySubscription(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SubscribedSku_companySubscriptions(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (any, error) {
+	resolver := ec.Resolvers.SubscribedSku()
+	if batch, ok := graphql.BatchParentsFor[*licensing.SubscribedSku](ctx, "SubscribedSku"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.CompanySubscriptions(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.CompanySubscription](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SubscribedSku.companySubscriptions",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.CompanySubscriptions(ctx, []*licensing.SubscribedSku{obj})
+	return graphql.ResolveBatchSingleResult[[]*licensing.CompanySubscription](
+		ctx,
+		results,
+		err,
+		"SubscribedSku.companySubscriptions",
+	)
 }
 
 func (ec *executionContext) _SubscribedSku_units(ctx context.Context, field graphql.CollectedField, obj *licensing.SubscribedSku) (ret graphql.Marshaler) {
@@ -954,6 +1011,64 @@ func (ec *executionContext) fieldContext_Units_lockedOut(_ context.Context, fiel
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputSubscribedSkuFilter(ctx context.Context, obj any) (model.SubscribedSkuFilter, error) {
+	var it model.SubscribedSkuFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"capabilityStatus", "skuIds", "excludeSkuIds", "withFreeUnits", "expiresBefore"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "capabilityStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("capabilityStatus"))
+			data, err := ec.unmarshalOCapabilityStatus2ᚖlicensegraphᚋinternalᚋlicensingᚐCapabilityStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CapabilityStatus = data
+		case "skuIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("skuIds"))
+			data, err := ec.unmarshalOUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SkuIds = data
+		case "excludeSkuIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("excludeSkuIds"))
+			data, err := ec.unmarshalOUUID2ᚕlicensegraphᚋinternalᚋlicensingᚐGUIDᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExcludeSkuIds = data
+		case "withFreeUnits":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("withFreeUnits"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WithFreeUnits = data
+		case "expiresBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresBefore"))
+			data, err := ec.unmarshalODate2ᚖlicensegraphᚋinternalᚋlicensingᚐDate(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresBefore = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSubscribedSkuOrder(ctx context.Context, obj any) (model.Order[model.SubscribedSkuOrderField], error) {
 	var it model.Order[model.SubscribedSkuOrderField]
 	if obj == nil {
@@ -1138,6 +1253,44 @@ func (ec *executionContext) _SubscribedSku(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "companySubscriptions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SubscribedSku_companySubscriptions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "units":
 			out.Values[i] = ec._SubscribedSku_units(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -1564,6 +1717,14 @@ func (ec *executionContext) marshalOSubscribedSkuConnection2ᚖlicensegraphᚋgr
 		return graphql.Null
 	}
 	return ec._SubscribedSkuConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSubscribedSkuFilter2ᚖlicensegraphᚋgraphᚋmodelᚐSubscribedSkuFilter(ctx context.Context, v any) (*model.SubscribedSkuFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSubscribedSkuFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalOSubscribedSkuOrder2ᚖlicensegraphᚋgraphᚋmodelᚐOrder(ctx context.Context, v any) (*model.Order[model.SubscribedSkuOrderField], error) {

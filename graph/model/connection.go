@@ -99,4 +99,7 @@ type (
 	WaitingMemberEdge         = Edge[*licensing.WaitingMember]
 	SubscribedSkuConnection   = Connection[*licensing.SubscribedSku]
 	SubscribedSkuEdge         = Edge[*licensing.SubscribedSku]
+
+	CompanySubscriptionConnection = Connection[*licensing.CompanySubscription]
+	CompanySubscriptionEdge       = Edge[*licensing.CompanySubscription]
 )

@@ -59,6 +59,23 @@ type AllotmentFilter struct {
 	MaxAvailableUnits *int32
 }
 
+// SubscribedSkuFilter filters products; conditions are combined with AND.
+type SubscribedSkuFilter struct {
+	CapabilityStatus *licensing.CapabilityStatus
+	SkuIds           []licensing.GUID
+	ExcludeSkuIds    []licensing.GUID
+	WithFreeUnits    *bool
+	ExpiresBefore    *licensing.Date
+}
+
+// CompanySubscriptionFilter filters purchases; conditions are combined with AND.
+type CompanySubscriptionFilter struct {
+	Status        *licensing.CapabilityStatus
+	SkuIds        []licensing.GUID
+	ExpiresBefore *licensing.Date
+	IsTrial       *bool
+}
+
 // AssignmentSource tells how a user's product is assigned.
 type AssignmentSource string
 
@@ -75,6 +92,8 @@ type (
 	GroupOrder           = Order[GroupOrderField]
 	AllotmentOrder       = Order[AllotmentOrderField]
 	SubscribedSkuOrder   = Order[SubscribedSkuOrderField]
+
+	CompanySubscriptionOrder = Order[CompanySubscriptionOrderField]
 )
 
 // Order is a field to sort by and a direction.
@@ -90,6 +109,8 @@ type (
 	GroupOrderField           string
 	AllotmentOrderField       string
 	SubscribedSkuOrderField   string
+
+	CompanySubscriptionOrderField string
 )
 
 // Enum values.
@@ -122,4 +143,8 @@ const (
 	SkusByProductName   SubscribedSkuOrderField = "PRODUCT_NAME"
 	SkusByConsumedUnits SubscribedSkuOrderField = "CONSUMED_UNITS"
 	SkusByFreeUnits     SubscribedSkuOrderField = "FREE_UNITS"
+
+	PurchasesByNextLifecycleDate CompanySubscriptionOrderField = "NEXT_LIFECYCLE_DATE"
+	PurchasesBySkuPartNumber     CompanySubscriptionOrderField = "SKU_PART_NUMBER"
+	PurchasesByTotalLicenses     CompanySubscriptionOrderField = "TOTAL_LICENSES"
 )

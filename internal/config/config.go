@@ -49,7 +49,7 @@ type Config struct {
 
 	AllowWrites bool `name:"allow-writes" group:"Microsoft Graph" negatable:"" help:"Allow mutations for callers with the permission (--inbound). Off by default; always on with the embedded tenant."`
 
-	ReferenceCacheLife time.Duration `name:"reference-cache-life" group:"Microsoft Graph" default:"0s" help:"Use products, allotments and group names again in later operations: the age from which they are read again, at most 1h; 0s disables this cache. Older values are used until twice that age, while they are read again in the background. Off by default, so that counters are current. A change by this process discards the cached values of its tenant. Not available with --outbound=on-behalf-of."`
+	ReferenceCacheLife time.Duration `name:"reference-cache-life" group:"Microsoft Graph" default:"0s" help:"Use products, purchases, allotments and group names again in later operations: the age from which they are read again, at most 1h; 0s disables this cache. Older values are used until twice that age, while they are read again in the background. Off by default, so that counters are current. A change by this process discards the cached values of its tenant. Not available with --outbound=on-behalf-of."`
 
 	Inbound          string   `name:"inbound" group:"Callers" default:"none" help:"Authentication of callers: none (with a real tenant only on a loopback address) or entra (each request has an Entra ID access token for this gateway, whose scopes and app roles authorize it)."`
 	Audiences        []string `name:"audience" group:"Callers" placeholder:"ID" help:"Accepted audiences of access tokens: the client ID of the gateway's app registration and its application ID URI. By default --client-id and api://<client ID>."`

@@ -189,6 +189,8 @@ func alternatives(endpoint string) []string {
 	root, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	reads := method == http.MethodGet
 	switch {
+	case endpoint == companySubscriptionsEndpoint:
+		return []string{"Directory.Read.All"}
 	case endpoint == reprocessLicenseAssignmentEndpoint:
 		return []string{"Directory.ReadWrite.All"}
 	case !strings.Contains(path, "/cloudLicensing/"):
