@@ -105,6 +105,8 @@ func init() { // not a literal: the functions refer to the table
 			toMany("User.assignmentErrors", "", listOf[*licensing.User](errorsOfUser)),
 			toMany("User.waitingMembers", "", listOf[*licensing.User](waitingMembersOfUser)),
 			toMany("User.usageRights", "", (*field).usageRightsOfUser),
+			toOne("User.manager", "", existing((*field).manager)),
+			toOne("User.memberOf", "", (*field).memberOf),
 			toOne("AssignedLicense.sku", "skuId", func(f *field, l *licensing.AssignedLicense) (*licensing.SubscribedSku, error) { return f.sku(l.SkuID) }),
 			toMany("AssignedLicense.disabledPlans", "disabledPlans "+plansOfSkus, func(f *field, l *licensing.AssignedLicense) ([]*licensing.ServicePlan, error) {
 				return f.servicePlansOf(l.SkuID, l.DisabledPlans)
@@ -128,6 +130,7 @@ func init() { // not a literal: the functions refer to the table
 			toMany("Group.assignments", "", listOf[*licensing.Group](assignmentsOfGroup)),
 			toMany("Group.usageRights", "", (*field).usageRightsOfGroup),
 			toOne("Group.members", "", (*field).members),
+			toOne("Group.owners", "", (*field).owners),
 			toOne("Group.membersWithLicenseErrors", "", (*field).membersWithLicenseErrors),
 			toOne("Group.assignmentErrors", "AssignmentError.assignedTo User.licenseAssignmentStates", (*field).assignmentErrorsOfGroup),
 			toMany("Device.usageRights", "", (*field).usageRightsOfDevice),

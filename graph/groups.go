@@ -86,6 +86,11 @@ func (f *field) members(group *licensing.Group) (*model.DirectoryObjectConnectio
 	return pageOf(f, f.objectsOf("members", group.ID, f.MembersByQuery, true))
 }
 
+// owners returns a page of a group's owners.
+func (f *field) owners(group *licensing.Group) (*model.DirectoryObjectConnection, error) {
+	return pageOf(f, f.objectsOf("owners", group.ID, f.OwnersByQuery, false))
+}
+
 // membersWithLicenseErrors returns a page of the members to whom the group's licenses could not be assigned.
 func (f *field) membersWithLicenseErrors(group *licensing.Group) (*model.DirectoryObjectConnection, error) {
 	return pageOf(f, f.objectsOf("membersWithLicenseErrors", group.ID, f.MembersWithLicenseErrorsByQuery, false))

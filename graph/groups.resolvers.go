@@ -24,6 +24,10 @@ func (r *groupResolver) Members(ctx context.Context, objs []*licensing.Group, fi
 	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
 }
 
+func (r *groupResolver) Owners(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
+	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
+}
+
 func (r *groupResolver) MembersWithLicenseErrors(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
 	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
 }

@@ -134,6 +134,20 @@ func (f *field) usersOfGroup(filter model.UserFilter) list[*licensing.Reference,
 	}
 }
 
+// manager returns the manager of a user; nil if there is none.
+func (f *field) manager(user *licensing.User) (licensing.DirectoryObject, error) {
+	manager, err := f.ManagerByUserID.Get(user.ID)
+	if err != nil || manager == nil {
+		return nil, err
+	}
+	return f.Complete(manager)
+}
+
+// memberOf returns a page of the groups and roles of a user.
+func (f *field) memberOf(user *licensing.User) (*model.DirectoryObjectConnection, error) {
+	return pageOf(f, f.objectsOf("memberOf", user.ID, f.MemberOfByQuery, false))
+}
+
 // Loaders of a user's lists.
 func licenseStatesOfUser(f *field) *loaders.Loader[string, []*licensing.LicenseAssignmentState] {
 	return f.LicenseStatesByUserID

@@ -36,6 +36,14 @@ func (r *queryResolver) Users(ctx context.Context, first *int32, after *string, 
 	return resolve[*model.Connection[*licensing.User]](ctx, r.Resolver, query{})
 }
 
+func (r *userResolver) Manager(ctx context.Context, objs []*licensing.User) ([]licensing.DirectoryObject, error) {
+	return resolveEach[licensing.DirectoryObject](ctx, r.Resolver, objs)
+}
+
+func (r *userResolver) MemberOf(ctx context.Context, objs []*licensing.User, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error) {
+	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
+}
+
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
 	return resolveEach[[]*licensing.LicenseAssignmentState](ctx, r.Resolver, objs)
 }

@@ -20,6 +20,9 @@ func (l *Loaders) addDirectoryObjects() {
 	l.GroupByID = newLoader(l, groupsByGUID, nil)
 	l.DeviceByID = newLoader(l, devicesByGUID, nil)
 	l.MembersByQuery = newLoader(l, msgraph.ListMembers, nil)
+	l.MemberOfByQuery = newLoader(l, msgraph.ListMemberOf, nil)
+	l.OwnersByQuery = newLoader(l, msgraph.ListOwners, nil)
+	l.ManagerByUserID = newLoader(l, ofGUIDs(msgraph.ManagersOfUsers), nil)
 	l.MembersWithLicenseErrorsByQuery = newLoader(l, msgraph.ListMembersWithLicenseErrors, nil)
 	l.DirectoryObjectByID = newLoader(l, directoryObjectsByGUID, nil)
 }

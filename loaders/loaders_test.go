@@ -70,7 +70,7 @@ func (d *directory) answer(u *url.URL) any {
 		d.read = append(d.read, fmt.Sprint("users ", ids, properties))
 		people := []any{}
 		for _, id := range ids {
-			person := map[string]any{"id": id, "displayName": id, "city": "Ulm"}
+			person := map[string]any{"id": id, "displayName": id, "proxyAddresses": "Ulm"}
 			if slices.Contains(properties, licenseStates) {
 				person[licenseStates] = []any{map[string]any{"assignedByGroup": id}}
 			}
@@ -158,9 +158,9 @@ func TestExpandedIsNotRead(t *testing.T) {
 		read  []string
 	}{
 		{"shown", []string{"id", "displayName"}, nil},
-		{"more properties", []string{"id", "city"}, []string{"users [" + ann + " " + bob + "] [city id]"}},
+		{"more properties", []string{"id", "proxyAddresses"}, []string{"users [" + ann + " " + bob + "] [id proxyAddresses]"}},
 		{"license states", []string{"displayName", licenseStates}, []string{"users [" + ann + " " + bob + "] [id licenseAssignmentStates]"}},
-		{"more properties and license states", []string{"city", licenseStates}, []string{"users [" + ann + " " + bob + "] [city id licenseAssignmentStates]"}},
+		{"more properties and license states", []string{"proxyAddresses", licenseStates}, []string{"users [" + ann + " " + bob + "] [id licenseAssignmentStates proxyAddresses]"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -38,6 +38,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Group_usageRights_args(ctx, raw)
 	case "Group.members":
 		return ec.field_Group_members_args(ctx, raw)
+	case "Group.owners":
+		return ec.field_Group_owners_args(ctx, raw)
 	case "Group.membersWithLicenseErrors":
 		return ec.field_Group_membersWithLicenseErrors_args(ctx, raw)
 	case "Group.assignmentErrors":
@@ -92,6 +94,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Query___type_args(ctx, raw)
 	case "SubscribedSku.assignmentErrors":
 		return ec.field_SubscribedSku_assignmentErrors_args(ctx, raw)
+	case "User.memberOf":
+		return ec.field_User_memberOf_args(ctx, raw)
 	case "User.usageRights":
 		return ec.field_User_usageRights_args(ctx, raw)
 	case "__Directive.args":

@@ -691,6 +691,14 @@ func columnOfGroup(c *columns.Column[*licensing.Group]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.Group) *bool { return obj.SecurityEnabled })
 	case "groupTypes":
 		return columns.Plain(c, columns.List(true, columns.Text[string]()), func(obj *licensing.Group) []string { return obj.GroupTypes })
+	case "membershipRule":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.Group) *string { return obj.MembershipRule })
+	case "membershipRuleProcessingState":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.Group) *string { return obj.MembershipRuleProcessingState })
+	case "isAssignableToRole":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.Group) *bool { return obj.IsAssignableToRole })
+	case "onPremisesSyncEnabled":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.Group) *bool { return obj.OnPremisesSyncEnabled })
 	case "assignedLicenses":
 		return columns.Plain(c, columns.List(true, kindOfAssignedLicense(false)), func(obj *licensing.Group) []*licensing.AssignedLicense { return obj.AssignedLicenses })
 	case "licenseProcessingState":
@@ -706,6 +714,10 @@ func columnOfGroup(c *columns.Column[*licensing.Group]) columns.Row {
 	case "members":
 		return columns.Batch(c.Decoded(Arguments), kindOfDirectoryObjectConnection(true), func(ctx context.Context, objs []*licensing.Group, args map[string]any) ([]*model.Connection[licensing.DirectoryObject], error) {
 			return c.Resolvers().(ResolverRoot).Group().Members(ctx, objs, args["first"].(*int32), args["after"].(*string))
+		})
+	case "owners":
+		return columns.Batch(c.Decoded(Arguments), kindOfDirectoryObjectConnection(true), func(ctx context.Context, objs []*licensing.Group, args map[string]any) ([]*model.Connection[licensing.DirectoryObject], error) {
+			return c.Resolvers().(ResolverRoot).Group().Owners(ctx, objs, args["first"].(*int32), args["after"].(*string))
 		})
 	case "membersWithLicenseErrors":
 		return columns.Batch(c.Decoded(Arguments), kindOfDirectoryObjectConnection(true), func(ctx context.Context, objs []*licensing.Group, args map[string]any) ([]*model.Connection[licensing.DirectoryObject], error) {
@@ -1301,6 +1313,14 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Plain(c, columns.List(true, kindOfAssignedLicense(false)), func(obj *licensing.User) []*licensing.AssignedLicense { return obj.AssignedLicenses })
 	case "assignedPlans":
 		return columns.Plain(c, columns.List(true, kindOfAssignedPlan(false)), func(obj *licensing.User) []*licensing.AssignedPlan { return obj.AssignedPlans })
+	case "manager":
+		return columns.Batch(c, kindOfDirectoryObject(true), func(ctx context.Context, objs []*licensing.User, _ map[string]any) ([]licensing.DirectoryObject, error) {
+			return c.Resolvers().(ResolverRoot).User().Manager(ctx, objs)
+		})
+	case "memberOf":
+		return columns.Batch(c.Decoded(Arguments), kindOfDirectoryObjectConnection(true), func(ctx context.Context, objs []*licensing.User, args map[string]any) ([]*model.Connection[licensing.DirectoryObject], error) {
+			return c.Resolvers().(ResolverRoot).User().MemberOf(ctx, objs, args["first"].(*int32), args["after"].(*string))
+		})
 	case "licenseAssignmentStates":
 		return columns.Batch(c, columns.List(true, kindOfLicenseAssignmentState(false)), func(ctx context.Context, objs []*licensing.User, _ map[string]any) ([][]*licensing.LicenseAssignmentState, error) {
 			return c.Resolvers().(ResolverRoot).User().LicenseAssignmentStates(ctx, objs)

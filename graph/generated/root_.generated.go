@@ -285,22 +285,27 @@ type ComplexityRoot struct {
 	}
 
 	Group struct {
-		AssignedLicenses         func(childComplexity int) int
-		AssignmentErrors         func(childComplexity int, first *int32, after *string) int
-		Assignments              func(childComplexity int) int
-		CreatedDateTime          func(childComplexity int) int
-		DeletedDateTime          func(childComplexity int) int
-		Description              func(childComplexity int) int
-		DisplayName              func(childComplexity int) int
-		GroupTypes               func(childComplexity int) int
-		ID                       func(childComplexity int) int
-		LicenseProcessingState   func(childComplexity int) int
-		Mail                     func(childComplexity int) int
-		MailEnabled              func(childComplexity int) int
-		Members                  func(childComplexity int, first *int32, after *string) int
-		MembersWithLicenseErrors func(childComplexity int, first *int32, after *string) int
-		SecurityEnabled          func(childComplexity int) int
-		UsageRights              func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
+		AssignedLicenses              func(childComplexity int) int
+		AssignmentErrors              func(childComplexity int, first *int32, after *string) int
+		Assignments                   func(childComplexity int) int
+		CreatedDateTime               func(childComplexity int) int
+		DeletedDateTime               func(childComplexity int) int
+		Description                   func(childComplexity int) int
+		DisplayName                   func(childComplexity int) int
+		GroupTypes                    func(childComplexity int) int
+		ID                            func(childComplexity int) int
+		IsAssignableToRole            func(childComplexity int) int
+		LicenseProcessingState        func(childComplexity int) int
+		Mail                          func(childComplexity int) int
+		MailEnabled                   func(childComplexity int) int
+		Members                       func(childComplexity int, first *int32, after *string) int
+		MembersWithLicenseErrors      func(childComplexity int, first *int32, after *string) int
+		MembershipRule                func(childComplexity int) int
+		MembershipRuleProcessingState func(childComplexity int) int
+		OnPremisesSyncEnabled         func(childComplexity int) int
+		Owners                        func(childComplexity int, first *int32, after *string) int
+		SecurityEnabled               func(childComplexity int) int
+		UsageRights                   func(childComplexity int, skuIds []licensing.GUID, planIds []licensing.GUID) int
 	}
 
 	GroupConnection struct {
@@ -571,6 +576,8 @@ type ComplexityRoot struct {
 		LicenseAssignmentStates       func(childComplexity int) int
 		LicenseDetails                func(childComplexity int) int
 		Mail                          func(childComplexity int) int
+		Manager                       func(childComplexity int) int
+		MemberOf                      func(childComplexity int, first *int32, after *string) int
 		MobilePhone                   func(childComplexity int) int
 		OfficeLocation                func(childComplexity int) int
 		OnPremisesProvisioningErrors  func(childComplexity int) int
@@ -1668,6 +1675,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Group.ID(childComplexity), true
+	case "Group.isAssignableToRole":
+		if e.ComplexityRoot.Group.IsAssignableToRole == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Group.IsAssignableToRole(childComplexity), true
 	case "Group.licenseProcessingState":
 		if e.ComplexityRoot.Group.LicenseProcessingState == nil {
 			break
@@ -1708,6 +1721,35 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Group.MembersWithLicenseErrors(childComplexity, args["first"].(*int32), args["after"].(*string)), true
+	case "Group.membershipRule":
+		if e.ComplexityRoot.Group.MembershipRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Group.MembershipRule(childComplexity), true
+	case "Group.membershipRuleProcessingState":
+		if e.ComplexityRoot.Group.MembershipRuleProcessingState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Group.MembershipRuleProcessingState(childComplexity), true
+	case "Group.onPremisesSyncEnabled":
+		if e.ComplexityRoot.Group.OnPremisesSyncEnabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Group.OnPremisesSyncEnabled(childComplexity), true
+	case "Group.owners":
+		if e.ComplexityRoot.Group.Owners == nil {
+			break
+		}
+
+		args, err := ec.field_Group_owners_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Group.Owners(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "Group.securityEnabled":
 		if e.ComplexityRoot.Group.SecurityEnabled == nil {
 			break
@@ -2956,6 +2998,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Mail(childComplexity), true
+	case "User.manager":
+		if e.ComplexityRoot.User.Manager == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Manager(childComplexity), true
+	case "User.memberOf":
+		if e.ComplexityRoot.User.MemberOf == nil {
+			break
+		}
+
+		args, err := ec.field_User_memberOf_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.MemberOf(childComplexity, args["first"].(*int32), args["after"].(*string)), true
 	case "User.mobilePhone":
 		if e.ComplexityRoot.User.MobilePhone == nil {
 			break
@@ -4247,6 +4306,14 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   groupTypes: [String!]
     @shareable
     @listSize(assumedSize: 2)
+  "Rule of a dynamic group: users who match it are members, and others cannot be added."
+  membershipRule: String @shareable
+  "Whether the rule of a dynamic group is applied: ` + "`" + `On` + "`" + ` or ` + "`" + `Paused` + "`" + `."
+  membershipRuleProcessingState: String @shareable
+  "Whether directory roles can be assigned to the group: then its members are protected."
+  isAssignableToRole: Boolean @shareable
+  "Whether the group is synchronized from an on-premises directory, where its members are managed; null if it never was."
+  onPremisesSyncEnabled: Boolean @shareable
   "Licenses that the group assigns to its members."
   assignedLicenses: [AssignedLicense!] @listSize(assumedSize: 5)
   "Progress of assigning the group's licenses to its members."
@@ -4278,6 +4345,19 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   """
   members(
     "Number of members to return: 1 to 999. For many groups at once, the cost limits apply."
+    first: Int = 50 @pageSize(most: 999)
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): DirectoryObjectConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 999)
+  """
+  Owners of the group: users and service principals, at most 100. One upstream request for a page of 20 groups. Needs
+  GroupMember.Read.All.
+  """
+  owners(
+    "Number of owners to return: 1 to 999. For many groups at once, the cost limits apply."
     first: Int = 50 @pageSize(most: 999)
     "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
     after: String
@@ -5491,6 +5571,25 @@ type User implements DirectoryObject & Node
   "Service plans assigned to the user, deleted ones included."
   assignedPlans: [AssignedPlan!] @listSize(assumedSize: 40)
   """
+  Manager of the user; null if there is none. One upstream request for 300 users. Needs User.Read.All.
+  """
+  manager: DirectoryObject
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+    @upstream(shared: 15)
+  """
+  Groups, directory roles and administrative units of which the user is a direct member. One upstream request for a
+  page of 20 users. Needs Directory.Read.All.
+  """
+  memberOf(
+    "Number of objects to return: 1 to 999. For many users at once, the cost limits apply."
+    first: Int = 50 @pageSize(most: 999)
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): DirectoryObjectConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @cost(weight: 5)
+    @upstream(pageSize: 999)
+  """
   State of each product's assignment to the user, one for each source: direct, or a group. Read with the user, or in
   one upstream request for 300 users.
   """
@@ -6273,6 +6372,14 @@ func (ec *executionContext) childFields_Group(ctx context.Context, field graphql
 		return ec.fieldContext_Group_securityEnabled(ctx, field)
 	case "groupTypes":
 		return ec.fieldContext_Group_groupTypes(ctx, field)
+	case "membershipRule":
+		return ec.fieldContext_Group_membershipRule(ctx, field)
+	case "membershipRuleProcessingState":
+		return ec.fieldContext_Group_membershipRuleProcessingState(ctx, field)
+	case "isAssignableToRole":
+		return ec.fieldContext_Group_isAssignableToRole(ctx, field)
+	case "onPremisesSyncEnabled":
+		return ec.fieldContext_Group_onPremisesSyncEnabled(ctx, field)
 	case "assignedLicenses":
 		return ec.fieldContext_Group_assignedLicenses(ctx, field)
 	case "licenseProcessingState":
@@ -6283,6 +6390,8 @@ func (ec *executionContext) childFields_Group(ctx context.Context, field graphql
 		return ec.fieldContext_Group_usageRights(ctx, field)
 	case "members":
 		return ec.fieldContext_Group_members(ctx, field)
+	case "owners":
+		return ec.fieldContext_Group_owners(ctx, field)
 	case "membersWithLicenseErrors":
 		return ec.fieldContext_Group_membersWithLicenseErrors(ctx, field)
 	case "assignmentErrors":
@@ -6763,6 +6872,10 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_assignedLicenses(ctx, field)
 	case "assignedPlans":
 		return ec.fieldContext_User_assignedPlans(ctx, field)
+	case "manager":
+		return ec.fieldContext_User_manager(ctx, field)
+	case "memberOf":
+		return ec.fieldContext_User_memberOf(ctx, field)
 	case "licenseAssignmentStates":
 		return ec.fieldContext_User_licenseAssignmentStates(ctx, field)
 	case "licenseDetails":

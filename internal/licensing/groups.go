@@ -8,18 +8,22 @@ import (
 
 // Group is a group whose members can inherit licenses.
 type Group struct {
-	upstream.Unread        `json:"-"`
-	ID                     string                  `json:"id"`
-	DeletedDateTime        *time.Time              `json:"deletedDateTime"`
-	CreatedDateTime        *time.Time              `json:"createdDateTime"`
-	DisplayName            *string                 `json:"displayName"`
-	Description            *string                 `json:"description"`
-	Mail                   *string                 `json:"mail"`
-	MailEnabled            *bool                   `json:"mailEnabled"`
-	SecurityEnabled        *bool                   `json:"securityEnabled"`
-	GroupTypes             []string                `json:"groupTypes"`
-	AssignedLicenses       []*AssignedLicense      `json:"assignedLicenses"`
-	LicenseProcessingState *LicenseProcessingState `json:"licenseProcessingState"`
+	upstream.Unread               `json:"-"`
+	ID                            string                  `json:"id"`
+	DeletedDateTime               *time.Time              `json:"deletedDateTime"`
+	CreatedDateTime               *time.Time              `json:"createdDateTime"`
+	DisplayName                   *string                 `json:"displayName"`
+	Description                   *string                 `json:"description"`
+	Mail                          *string                 `json:"mail"`
+	MailEnabled                   *bool                   `json:"mailEnabled"`
+	SecurityEnabled               *bool                   `json:"securityEnabled"`
+	GroupTypes                    []string                `json:"groupTypes"`
+	MembershipRule                *string                 `json:"membershipRule"`
+	MembershipRuleProcessingState *string                 `json:"membershipRuleProcessingState"`
+	IsAssignableToRole            *bool                   `json:"isAssignableToRole"`
+	OnPremisesSyncEnabled         *bool                   `json:"onPremisesSyncEnabled"`
+	AssignedLicenses              []*AssignedLicense      `json:"assignedLicenses"`
+	LicenseProcessingState        *LicenseProcessingState `json:"licenseProcessingState"`
 }
 
 // ObjectID returns the directory object ID.

@@ -26,7 +26,10 @@ var plainProperties = map[string]bool{
 	"id": true, "deletedDateTime": true, "displayName": true, "givenName": true, "surname": true,
 	"userPrincipalName": true, "mail": true, "jobTitle": true, "department": true, "officeLocation": true,
 	"preferredLanguage": true, "mobilePhone": true, "accountEnabled": true, "usageLocation": true, "userType": true,
-	"createdDateTime": true, "description": true, "mailEnabled": true, "securityEnabled": true,
+	"companyName": true, "city": true, "state": true, "country": true, "employeeId": true, "employeeType": true,
+	"employeeHireDate": true, "onPremisesSyncEnabled": true, "membershipRule": true, "membershipRuleProcessingState": true,
+	"isAssignableToRole": true,
+	"createdDateTime":    true, "description": true, "mailEnabled": true, "securityEnabled": true,
 	"deviceId": true, "operatingSystem": true, "operatingSystemVersion": true,
 }
 

@@ -12,6 +12,7 @@ import (
 const (
 	groupsEndpoint               = "GET /groups"
 	groupEndpoint                = "GET /groups/{id}"
+	ownersEndpoint               = "GET /groups/{id}/owners"
 	membersEndpoint              = "GET /groups/{id}/members"
 	licenseErrorsOfGroupEndpoint = "GET /groups/{id}/membersWithLicenseErrors"
 	// maxLicenseErrorsTop is the page size for membersWithLicenseErrors; no limit is documented.
@@ -23,6 +24,7 @@ func init() {
 		groupsEndpoint:               "GroupMember.Read.All",
 		groupEndpoint:                "GroupMember.Read.All",
 		membersEndpoint:              "GroupMember.Read.All",
+		ownersEndpoint:               "GroupMember.Read.All",
 		licenseErrorsOfGroupEndpoint: "GroupMember.Read.All and User.Read.All",
 	})
 }
@@ -94,6 +96,15 @@ func (b *Batch) listMembers(q upstream.Query, selection upstream.Selection, foun
 	}
 	r.url = at(below("/groups", q.Of, "members"), "$count", count,
 		"$select", selected(withIndicator("", onlyPlain(selection.Properties))), "$top", atMost(q.Top, maxDirectoryTop))
+	page(b, q, r, reference(""), found)
+}
+
+// ListOwners reads a page of the owners of a group. Permissions: as for [ListMembers].
+var ListOwners = paged("owners of a group", "DirectoryObject", nil, directoryPage, (*Batch).listOwners)
+
+func (b *Batch) listOwners(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Reference], error)) {
+	r := get(ownersEndpoint, at(below("/groups", q.Of, "owners"),
+		"$select", selected(withIndicator("", onlyPlain(selection.Properties))), "$top", atMost(q.Top, maxDirectoryTop)))
 	page(b, q, r, reference(""), found)
 }
 

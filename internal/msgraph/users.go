@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	meEndpoint    = "GET /me"
-	usersEndpoint = "GET /users"
-	userEndpoint  = "GET /users/{id}"
+	meEndpoint       = "GET /me"
+	usersEndpoint    = "GET /users"
+	memberOfEndpoint = "GET /users/{id}/memberOf"
+	userEndpoint     = "GET /users/{id}"
 	// maxDirectoryTop is the maximum page size of users, groups and members (Microsoft Graph, "List users").
 	maxDirectoryTop = 999
 	// inValues is the maximum number of values of the in operator (Microsoft Graph, "Known limits for directory
@@ -28,9 +29,10 @@ const (
 
 func init() {
 	maps.Copy(permissions, map[string]string{
-		meEndpoint:    "User.Read", // delegated; there is no application permission
-		usersEndpoint: "User.Read.All",
-		userEndpoint:  "User.Read.All",
+		meEndpoint:       "User.Read", // delegated; there is no application permission
+		usersEndpoint:    "User.Read.All",
+		userEndpoint:     "User.Read.All",
+		memberOfEndpoint: "Directory.Read.All",
 	})
 }
 
@@ -339,6 +341,53 @@ func (b *Batch) usersWhere(property string, values, properties []string, key fun
 			}
 		}))
 	}
+}
+
+// ManagersOfUsers reads the managers of users; nil if there is none. Permission: User.Read.All.
+var ManagersOfUsers = keyed("managers of users", "DirectoryObject", nil, byValue, (*Batch).managersOfUsers)
+
+func (b *Batch) managersOfUsers(ids []string, selection upstream.Selection, found func(id string, manager *licensing.Reference, err error)) {
+	properties := selected(withIndicator("user", onlyPlain(selection.Properties)))
+	for chunk := range slices.Chunk(ids, inValues) {
+		// A nested $select requires $levels (Microsoft Graph, "List users").
+		r := get(usersEndpoint, at("/users", "$filter", in("id", chunk), "$select", "id", "$expand", "manager($levels=1;$select="+properties+")"))
+		b.add(all(r, managedType.Read, func(users []*managed, err error) {
+			if err != nil {
+				for _, id := range chunk {
+					found(id, nil, err)
+				}
+				return
+			}
+			for _, user := range users {
+				found(user.ID, user.manager, user.unreadable)
+			}
+		}))
+	}
+}
+
+// managed is a user with the manager.
+type managed struct {
+	ID         string `json:"id"`
+	manager    *licensing.Reference
+	unreadable error
+}
+
+// managedType reads users with their managers.
+var managedType = decode.TypeOf(decode.Relation[managed]{Name: "manager", Read: func(d *decode.Decoder, user *managed) bool {
+	if user.manager, user.unreadable = orNull(reference("user"))(d); user.unreadable != nil {
+		user.unreadable = upstream.OddValue("User.manager")
+	}
+	return true
+}, Drop: func(*managed) {}})
+
+// ListMemberOf reads a page of the groups, directory roles and administrative units of which a user is a direct member.
+// Permission: Directory.Read.All.
+var ListMemberOf = paged("groups of a user", "DirectoryObject", nil, directoryPage, (*Batch).listMemberOf)
+
+func (b *Batch) listMemberOf(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Reference], error)) {
+	r := get(memberOfEndpoint, at(below("/users", q.Of, "memberOf"),
+		"$select", selected(withIndicator("", onlyPlain(selection.Properties))), "$top", atMost(q.Top, maxDirectoryTop)))
+	page(b, q, r, reference(""), found)
 }
 
 // userType reads users.
