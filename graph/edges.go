@@ -56,7 +56,8 @@ var derived = map[string][]string{
 	"assignableToText":     {"assignableTo"},
 	"error":                {"code"},
 	"availableUnits":       {"allottedUnits", "consumedUnits", "subscriptions"},
-	"units":                {"prepaidUnits", "consumedUnits"},
+	"units":                {"prepaidUnits", "consumedUnits", "skuPartNumber"},
+	"price":                {"skuId", "skuPartNumber"},
 	"statusText":           {"status"},
 }
 

@@ -64,7 +64,7 @@ func (f *field) subscribedSkuStub(any) any {
 }
 
 // namesOfSku are the fields of a product that the catalog has or that require only the SKU ID.
-var namesOfSku = []string{"skuId", "skuPartNumber", "productName", "allotments", "assignmentErrors", "__typename"}
+var namesOfSku = []string{"skuId", "skuPartNumber", "productName", "price", "allotments", "assignmentErrors", "__typename"}
 
 // planNamesSuffice reports whether the catalog has all selected fields of service plans.
 func (f *field) planNamesSuffice(plans []licensing.GUID) bool {

@@ -62,7 +62,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	logger := logs.New(stderr, cfg.LogLevel, cfg.LogFormat)
 	memory.set(ctx, cfg, getenv, logger)
 
-	if err := readProductNames(cfg.ProductNames); err != nil {
+	if err := readTable("product-names", cfg.ProductNames, func(r io.Reader) error {
+		_, _, err := licensing.AddNames(r)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := readTable("price-file", cfg.PriceFile, licensing.SetPrices); err != nil {
 		return err
 	}
 	listeners, err := listen(cfg)
@@ -85,18 +91,18 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return app.serve(ctx)
 }
 
-// readProductNames reads the operator's names of products and service plans, if configured.
-func readProductNames(file string) error {
+// readTable reads the operator's CSV file of a flag, if configured.
+func readTable(flag, file string, read func(io.Reader) error) error {
 	if file == "" {
 		return nil
 	}
 	f, err := os.Open(file)
 	if err == nil {
 		defer f.Close()
-		_, _, err = licensing.AddNames(f)
+		err = read(f)
 	}
 	if err != nil {
-		return &config.SetupError{Err: fmt.Errorf("--product-names: %w", err)}
+		return &config.SetupError{Err: fmt.Errorf("--%s: %w", flag, err)}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -676,13 +677,15 @@ func TestNoIntrospection(t *testing.T) {
 	}
 }
 
-// TestProductNames tests the operator's names of products, in its own process because they are a package variable.
-func TestProductNames(t *testing.T) {
+// TestOperatorTables tests the operator's names and prices of products, in its own process because they are package
+// variables.
+func TestOperatorTables(t *testing.T) {
 	t.Parallel()
 	const header = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names\n"
 	names := secretFile(t, header+"Our E3,SPE_E3,05e9a617-0261-4cee-bb44-138d3ef5d965,SWAY,a23b959c-7ce8-4e57-9140-b90eb88a9e97,Our Sway\n")
+	prices := secretFile(t, "currency,sku,monthlyPrice\nEUR,spe_e3,34.5\nUSD,06EBC4EE-1BB5-47DD-8120-11324BC54E06,57\n")
 	stderr := newJournal()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--product-names="+names)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--product-names="+names, "--price-file="+prices)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
@@ -693,12 +696,44 @@ func TestProductNames(t *testing.T) {
 	if _, body := p.ask(t, `{subscribedSku(skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965"){productName}}`); !strings.Contains(body, `"productName":"Our E3"`) {
 		t.Error(body)
 	}
+	if _, body := p.ask(t, `{e3: subscribedSku(skuId:"05e9a617-0261-4cee-bb44-138d3ef5d965"){price{amount currency} units{owned monthlyCost{amount} free freeMonthlyCost{amount}}}
+		e5: subscribedSku(skuId:"06ebc4ee-1bb5-47dd-8120-11324bc54e06"){price{amount currency}} search(text:"power bi pro",first:1){nodes{...on SubscribedSku{price{amount}}}}}`); !costsAgree(body) {
+		t.Error(body)
+	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	err := run(t.Context(), []string{"--product-names=" + secretFile(t, "no names")}, noEnv, io.Discard, io.Discard)
+	err := run(t.Context(), []string{"--price-file=" + secretFile(t, "sku,monthlyPrice,currency\nA,1,EUR\nB,1.23456,EUR\n")}, noEnv, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `--price-file: line 3: invalid monthlyPrice "1.23456"`) || exitCode(err) != 2 {
+		t.Errorf("a file with a bad price: %v", err)
+	}
+	err = run(t.Context(), []string{"--product-names=" + secretFile(t, "no names")}, noEnv, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "--product-names: missing column") || exitCode(err) != 2 {
 		t.Errorf("a file without names: %v", err)
 	}
+}
+
+// costsAgree reports whether the costs in a response are the units times the prices of [TestOperatorTables].
+func costsAgree(body string) bool {
+	var r struct {
+		Data struct {
+			E3, E5 struct {
+				Price struct{ Amount, Currency string }
+				Units struct {
+					Owned, Free                  int
+					MonthlyCost, FreeMonthlyCost struct{ Amount string }
+				}
+			}
+			Search struct{ Nodes []struct{ Price any } }
+		}
+	}
+	if json.Unmarshal([]byte(body), &r) != nil || len(r.Data.Search.Nodes) != 1 {
+		return false
+	}
+	e3, e5 := r.Data.E3, r.Data.E5
+	cost := func(units int) string { return fmt.Sprintf("%d.%02d", units*345/10, units*345%10*10) }
+	return e3.Price.Amount == "34.50" && e3.Price.Currency == "EUR" && e5.Price.Amount == "57.00" && e5.Price.Currency == "USD" &&
+		e3.Units.Owned > 0 && e3.Units.MonthlyCost.Amount == cost(e3.Units.Owned) && e3.Units.FreeMonthlyCost.Amount == cost(e3.Units.Free) &&
+		r.Data.Search.Nodes[0].Price == nil
 }

@@ -897,6 +897,20 @@ func columnOfLicensingOverview(c *columns.Column[*model.LicensingOverview]) colu
 	return nil
 }
 
+func kindOfMoney(nullable bool) columns.Kind[*licensing.Money] {
+	return columns.Objects(nullable, "Money", moneyImplementors, columnOfMoney)
+}
+
+func columnOfMoney(c *columns.Column[*licensing.Money]) columns.Row {
+	switch c.Name {
+	case "amount":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.Money) string { return obj.Amount() })
+	case "currency":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.Money) string { return obj.Currency })
+	}
+	return nil
+}
+
 func kindOfOnPremisesProvisioningError(nullable bool) columns.Kind[*licensing.OnPremisesProvisioningError] {
 	return columns.Objects(nullable, "OnPremisesProvisioningError", onPremisesProvisioningErrorImplementors, columnOfOnPremisesProvisioningError)
 }
@@ -1139,6 +1153,8 @@ func columnOfSubscribedSku(c *columns.Column[*licensing.SubscribedSku]) columns.
 		})
 	case "units":
 		return columns.Plain(c, kindOfUnits(true), func(obj *licensing.SubscribedSku) *licensing.Units { return obj.Units() })
+	case "price":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.SubscribedSku) *licensing.Money { return obj.Price() })
 	case "allotments":
 		return columns.Batch(c, columns.List(true, kindOfAllotment(false)), func(ctx context.Context, objs []*licensing.SubscribedSku, _ map[string]any) ([][]*licensing.Allotment, error) {
 			return c.Resolvers().(ResolverRoot).SubscribedSku().Allotments(ctx, objs)
@@ -1203,6 +1219,10 @@ func columnOfUnits(c *columns.Column[*licensing.Units]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Int32()), func(obj *licensing.Units) *int32 { return obj.Suspended })
 	case "lockedOut":
 		return columns.Plain(c, columns.Optional(columns.Int32()), func(obj *licensing.Units) *int32 { return obj.LockedOut })
+	case "monthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.Units) *licensing.Money { return obj.MonthlyCost() })
+	case "freeMonthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.Units) *licensing.Money { return obj.FreeMonthlyCost() })
 	}
 	return nil
 }

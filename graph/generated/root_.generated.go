@@ -368,6 +368,11 @@ type ComplexityRoot struct {
 		WaitingMembers   func(childComplexity int) int
 	}
 
+	Money struct {
+		Amount   func(childComplexity int) int
+		Currency func(childComplexity int) int
+	}
+
 	Mutation struct {
 		AssignLicense              func(childComplexity int, input model.AssignLicenseInput) int
 		CreateAssignments          func(childComplexity int, input model.CreateAssignmentsInput) int
@@ -503,6 +508,7 @@ type ComplexityRoot struct {
 		ConsumedUnits        func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		PrepaidUnits         func(childComplexity int) int
+		Price                func(childComplexity int) int
 		ProductName          func(childComplexity int) int
 		ServicePlans         func(childComplexity int) int
 		SkuID                func(childComplexity int) int
@@ -524,12 +530,14 @@ type ComplexityRoot struct {
 	}
 
 	Units struct {
-		Consumed  func(childComplexity int) int
-		Free      func(childComplexity int) int
-		InGrace   func(childComplexity int) int
-		LockedOut func(childComplexity int) int
-		Owned     func(childComplexity int) int
-		Suspended func(childComplexity int) int
+		Consumed        func(childComplexity int) int
+		Free            func(childComplexity int) int
+		FreeMonthlyCost func(childComplexity int) int
+		InGrace         func(childComplexity int) int
+		LockedOut       func(childComplexity int) int
+		MonthlyCost     func(childComplexity int) int
+		Owned           func(childComplexity int) int
+		Suspended       func(childComplexity int) int
 	}
 
 	UpdateAssignmentPayload struct {
@@ -1992,6 +2000,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LicensingOverview.WaitingMembers(childComplexity), true
 
+	case "Money.amount":
+		if e.ComplexityRoot.Money.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Money.Amount(childComplexity), true
+	case "Money.currency":
+		if e.ComplexityRoot.Money.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Money.Currency(childComplexity), true
+
 	case "Mutation.assignLicense":
 		if e.ComplexityRoot.Mutation.AssignLicense == nil {
 			break
@@ -2662,6 +2683,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubscribedSku.PrepaidUnits(childComplexity), true
+	case "SubscribedSku.price":
+		if e.ComplexityRoot.SubscribedSku.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubscribedSku.Price(childComplexity), true
 	case "SubscribedSku.productName":
 		if e.ComplexityRoot.SubscribedSku.ProductName == nil {
 			break
@@ -2749,6 +2776,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Units.Free(childComplexity), true
+	case "Units.freeMonthlyCost":
+		if e.ComplexityRoot.Units.FreeMonthlyCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.FreeMonthlyCost(childComplexity), true
 	case "Units.inGrace":
 		if e.ComplexityRoot.Units.InGrace == nil {
 			break
@@ -2761,6 +2794,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Units.LockedOut(childComplexity), true
+	case "Units.monthlyCost":
+		if e.ComplexityRoot.Units.MonthlyCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Units.MonthlyCost(childComplexity), true
 	case "Units.owned":
 		if e.ComplexityRoot.Units.Owned == nil {
 			break
@@ -5143,6 +5182,8 @@ type SubscribedSku implements Node @key(fields: "skuId") {
     @upstream(once: 1)
   "Units that the tenant owns and uses, computed from ` + "`" + `prepaidUnits` + "`" + ` and ` + "`" + `consumedUnits` + "`" + `."
   units: Units
+  "Monthly price of one unit, from the operator's price file; null without a price. Costs no upstream request."
+  price: Money
   """
   Allotments of the product. One upstream request for each 100 allotments of the tenant, for all products. Needs
   CloudLicensing.Read.All or Directory.Read.All; ` + "`" + `units` + "`" + ` has the units without this permission.
@@ -5182,6 +5223,18 @@ type Units {
   suspended: Int
   "Units with blocked access."
   lockedOut: Int
+  "Monthly cost of the owned units; null without a price."
+  monthlyCost: Money
+  "Monthly cost of the free units; null without a price."
+  freeMonthlyCost: Money
+}
+
+"An amount of money."
+type Money {
+  "Amount, a decimal number such as 12.50."
+  amount: String!
+  "Currency, an ISO 4217 code such as EUR."
+  currency: String!
 }
 
 "Units of a product by state; 2,147,483,647 means that many or more."
@@ -6520,6 +6573,16 @@ func (ec *executionContext) childFields_LicensingOverview(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type LicensingOverview", field.Name)
 }
 
+func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amount":
+		return ec.fieldContext_Money_amount(ctx, field)
+	case "currency":
+		return ec.fieldContext_Money_currency(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
 func (ec *executionContext) childFields_OnPremisesProvisioningError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "category":
@@ -6718,6 +6781,8 @@ func (ec *executionContext) childFields_SubscribedSku(ctx context.Context, field
 		return ec.fieldContext_SubscribedSku_companySubscriptions(ctx, field)
 	case "units":
 		return ec.fieldContext_SubscribedSku_units(ctx, field)
+	case "price":
+		return ec.fieldContext_SubscribedSku_price(ctx, field)
 	case "allotments":
 		return ec.fieldContext_SubscribedSku_allotments(ctx, field)
 	case "assignmentErrors":
@@ -6764,6 +6829,10 @@ func (ec *executionContext) childFields_Units(ctx context.Context, field graphql
 		return ec.fieldContext_Units_suspended(ctx, field)
 	case "lockedOut":
 		return ec.fieldContext_Units_lockedOut(ctx, field)
+	case "monthlyCost":
+		return ec.fieldContext_Units_monthlyCost(ctx, field)
+	case "freeMonthlyCost":
+		return ec.fieldContext_Units_freeMonthlyCost(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Units", field.Name)
 }

@@ -349,3 +349,55 @@ func TestAvailableUnits(t *testing.T) {
 		t.Errorf("overdrawn: %v", got)
 	}
 }
+
+// TestPrices tests prices and costs, and the errors of a price file.
+func TestPrices(t *testing.T) { // not parallel: prices are a package variable
+	t.Cleanup(func() { prices.Store(nil) })
+	sku, other, part, owned, free := GUID("05e9a617-0261-4cee-bb44-138d3ef5d965"), GUID("06ebc4ee-1bb5-47dd-8120-11324bc54e06"), "SPE_E3", int32(3), int32(0)
+	if (&SubscribedSku{SkuID: &sku, SkuPartNumber: &part}).Price() != nil {
+		t.Error("a price without a file")
+	}
+	if err := SetPrices(strings.NewReader("\ufeffcurrency, sku ,monthlyPrice,note\nEUR,spe_e3,10.0005,x\nCHF,06EBC4EE-1BB5-47DD-8120-11324BC54E06,0007,\n")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		sku  SubscribedSku
+		want string
+	}{
+		{SubscribedSku{SkuPartNumber: &part}, "10.0005 EUR"}, {SubscribedSku{SkuID: &other, SkuPartNumber: &part}, "7.00 CHF"},
+		{SubscribedSku{SkuID: &sku}, ""}, {SubscribedSku{}, ""},
+	} {
+		got := ""
+		if price := tt.sku.Price(); price != nil {
+			got = price.Amount() + " " + price.Currency
+		}
+		if got != tt.want {
+			t.Errorf("%+v costs %q, want %q", tt.sku, got, tt.want)
+		}
+	}
+	units := Units{Owned: &owned, Free: &free, price: (&SubscribedSku{SkuPartNumber: &part}).Price()}
+	if got := units.MonthlyCost().Amount() + " " + units.FreeMonthlyCost().Amount(); got != "30.0015 0.00" {
+		t.Errorf("costs %s", got)
+	}
+	if (&Units{Owned: &owned}).MonthlyCost() != nil || (&Units{price: units.price}).MonthlyCost() != nil {
+		t.Error("a cost without a price or units")
+	}
+	for text, want := range map[string]string{
+		"":                   "missing header",
+		"sku,monthlyPrice\n": "line 1: missing column currency",
+		"sku,monthlyPrice,currency\nA,1,EUR\na,2,EUR\n": `line 3: sku "a" occurs twice`,
+		"sku,monthlyPrice,currency\n,1,EUR\n":           "line 2: missing sku",
+		"sku,monthlyPrice,currency\nA,-1,EUR\n":         `line 2: invalid monthlyPrice "-1"`,
+		"sku,monthlyPrice,currency\nA,1e3,EUR\n":        `line 2: invalid monthlyPrice "1e3"`,
+		"sku,monthlyPrice,currency\nA,1,Euro\n":         `line 2: invalid currency "Euro"`,
+		"sku,monthlyPrice,currency\nA,1\n":              "line 2: wrong number of fields",
+		"sku,monthlyPrice,currency\nA,\"1,EUR\n":        "line 2",
+	} {
+		if err := SetPrices(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	if (&SubscribedSku{SkuPartNumber: &part}).Price() == nil {
+		t.Error("an invalid file replaced the prices")
+	}
+}

@@ -88,6 +88,8 @@ type Units struct {
 	// Owned are the usable units, InGrace included.
 	Owned, Consumed, Free, InGrace *int32
 	Suspended, LockedOut           *int32
+
+	price *Money // of one unit
 }
 
 // Units computes the units from the reported properties; nil if none is reported. An unreadable property leaves the
@@ -101,7 +103,7 @@ func (s *SubscribedSku) Units() *Units {
 	if s.PrepaidUnits != nil {
 		prepaid = *s.PrepaidUnits
 	}
-	units := &Units{Unread: unread, Consumed: s.ConsumedUnits, InGrace: prepaid.Warning, Suspended: prepaid.Suspended, LockedOut: prepaid.LockedOut}
+	units := &Units{price: s.Price(), Unread: unread, Consumed: s.ConsumedUnits, InGrace: prepaid.Warning, Suspended: prepaid.Suspended, LockedOut: prepaid.LockedOut}
 	if prepaid.Enabled == nil || prepaid.Warning == nil {
 		return units
 	}
