@@ -17,6 +17,9 @@ const EXAMPLES = [
   { name: 'Products', field: 'subscribedSkus' },
   { name: 'Group', field: 'group' },
   { name: 'Overview', field: 'licensingOverview' },
+  { name: 'Waste', field: 'disabled' },
+  { name: 'Renewals', field: 'companySubscriptions' },
+  { name: 'Search', field: 'search' },
   { name: 'Fix', field: 'reprocessAssignments' },
   { name: 'FederatedEntities', field: '_entities' },
 ];
