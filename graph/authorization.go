@@ -74,6 +74,7 @@ var (
 		"UserFilter.city":                     "User.city",
 		"UserFilter.country":                  "User.country",
 		"UserFilter.employeeType":             "User.employeeType",
+		"UserFilter.inactiveSince":            "User.signInActivity",
 		"UserFilter.error":                    "LicenseAssignmentState.error",
 		"Query.search of users":               "User.displayName",
 		"UserOrder.field":                     "User.displayName",

@@ -155,6 +155,7 @@ var edgeCosts = []edgeCost{
 	{"Query.users", `users(first: N) { totalCount nodes { displayName licenseAssignmentStates { state } assignedLicenses { skuId } } }`, []step{one}},
 	{"Query.users of a product", `users(first: N, filter: {skuId: "` + skuE3 + `"}) { totalCount nodes { id } }`, []step{one}},
 	{"Query.users in order", `users(first: N, orderBy: {field: DISPLAY_NAME}, filter: {licensed: true}) { nodes { id } }`, []step{one}},
+	{"Query.users with sign-ins", `users(first: N) { nodes { displayName signInActivity { lastSignInDateTime } } }`, []step{one}},
 	{"Query.users without what is left out", `users(first: N) { nodes { assignedLicenses { skuId sku @include(if: false) { consumedUnits allotments { id } } } } }`, []step{one}},
 	{"Query.group", `group(id: $groups) { displayName }`, []step{one}},
 	{"Query.group with licenses", `group(id: $groups) { assignedLicenses { skuId } }`, []step{chunks}},
@@ -300,7 +301,7 @@ func allEdgeCosts() []edgeCost {
 		}
 		for _, field := range schema.Types[parent].Fields {
 			edge := kindsAnnounced(field.Directives.ForName("upstream"))
-			if name := parent + "." + field.Name; len(edge) == 1 && !have[name] {
+			if name := parent + "." + field.Name; len(edge) == 1 && !have[name] && elsewhere[name] == nil {
 				rows = append(rows, edgeCost{name, root.Name + "(first: N) { nodes { " + selectionOf(schema, field) + " } }", stepsOf(root, edge[0])})
 			}
 		}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func init() { // not a literal: the functions refer to the table
 	lifecycle := []string{"CompanySubscription.skuId", "CompanySubscription.status", "CompanySubscription.nextLifecycleDateTime"}
 	for _, list := range [][]*edge{
 		{
-			root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates").when("filter", filtersProducts, "User.assignedLicenses"),
+			usersEdge(),
 			root("Query.user", (*field).user).hoist((*field).userStub),
 			root("Query.me", (*field).me).hoist((*field).meStub),
 			root("Query.groups", (*field).groups),
@@ -247,6 +248,14 @@ func init() { // not a literal: the functions refer to the table
 			e.returns = returned.Name
 		}
 	}
+}
+
+func usersEdge() *edge {
+	e := root("Query.users", (*field).users).when("filter", filtersStates, "User.licenseAssignmentStates").when("filter", filtersProducts, "User.assignedLicenses")
+	for _, condition := range slices.Sorted(maps.Keys(conditionProperties)) {
+		e.when("filter", filtersInactive(condition), "User."+conditionProperties[condition])
+	}
+	return e
 }
 
 // toOne returns an edge to at most one object. Names in requires without a type are properties of its own type.

@@ -33,6 +33,7 @@ var codes = []struct {
 	{upstream.ErrSignIn, "UNAUTHENTICATED", "The gateway could not get an on-behalf-of token for you: sign in again. If that does not help, an administrator must consent to the gateway."},
 	{upstream.ErrNotUser, "FORBIDDEN", "The gateway calls Microsoft Graph on behalf of users, and your token is an application's: sign in as a user."},
 	{upstream.ErrForbidden, "FORBIDDEN", "Microsoft Graph denied the gateway's application access."},
+	{upstream.ErrUnlicensed, "UPSTREAM_UNAVAILABLE", "Microsoft Graph provides sign-in activity only in tenants with a license for Microsoft Entra ID P1 or P2."},
 	{upstream.ErrUnauthenticated, "UNAUTHENTICATED", "Microsoft Graph does not accept the gateway's credentials."},
 	{upstream.ErrThrottled, "UPSTREAM_THROTTLED", "Microsoft Graph throttled the request."},
 	{upstream.ErrBudget, "UPSTREAM_BUDGET_EXCEEDED", "The operation reached its limit of requests to Microsoft Graph. Request smaller pages, or use several operations."},

@@ -54,6 +54,10 @@ func TestBadInput(t *testing.T) {
 			`{ users(filter: {usageLocation: "Switzerland"}) { nodes { id } } }`,
 			`{ users(filter: {usageLocation: "CH", hasUsageLocation: false}) { nodes { id } } }`,
 			`{ users(filter: {createdFrom: "2026-01-02T00:00:00Z", createdBefore: "2026-01-02T00:00:00Z"}) { nodes { id } } }`,
+			`{ users(filter: {inactiveSince: "2999-01-01T00:00:00Z"}) { nodes { id } } }`,
+			`{ users(filter: {inactiveSince: "yesterday"}) { nodes { id } } }`,
+			`{ users(filter: {inactiveSince: "2026-01-01T00:00:00Z"}, orderBy: {field: DISPLAY_NAME}) { nodes { id } } }`,
+			`{ users(filter: {inactiveSince: "2026-01-01T00:00:00Z", assignedByGroup: "` + guid + `"}) { nodes { id } } }`,
 			`{ users(filter: {assignedByGroup: "` + guid + `", accountEnabled: true}) { nodes { id } } }`,
 		},
 		"assignmentErrors": {

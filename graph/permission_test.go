@@ -62,6 +62,8 @@ func permissionCases() []permissionCase {
 		{"Query.users", readPeople, []string{readGroups}, `users(first: 3) { nodes { id } }` + group, "users"},
 		{"Query.user", readPeople, []string{readGroups}, `user(id: $person) { id displayName }` + group, "user"},
 		ofPeople("User.licenseAssignmentStates", readPeople, "licenseAssignmentStates { state }"),
+		{"User.signInActivity", readAudit, []string{readPeople}, `users(first: 3) { nodes { id signInActivity { lastSignInDateTime } } }`, "users.nodes.#.signInActivity"},
+		{"User.employeeLeaveDateTime", readLeaves, []string{readPeople}, `users(first: 200) { nodes { id employeeLeaveDateTime } }`, "users.nodes.#.employeeLeaveDateTime"},
 		ofPeople("User.licenseDetails", readPeople, "licenseDetails { id }"),
 		{"AssignmentError.licenseAssignmentStates", readPeople, []string{readLicensing},
 			`assignmentErrors(first: 20) { nodes { id assignedTo { id } licenseAssignmentStates { state } } }`, "assignmentErrors.nodes.#.licenseAssignmentStates"},
@@ -216,7 +218,7 @@ func alternatives(r response) (others []string) {
 // allRoles are all permissions.
 var allRoles = []string{
 	readLicensing, readUserRights, readGroupRights, readDevRights, readDevQueues, readPeople, readGroups, readProducts, readPurchases, readDirectory,
-	assignUnits, assignToDevices, assignLicenses,
+	assignUnits, assignToDevices, assignLicenses, readAudit, readLeaves,
 }
 
 // TestWithoutLicensingPermissions tests an application with directory permissions only: each kind of licensing read
@@ -479,6 +481,9 @@ func TestGeneralPermissions(t *testing.T) {
 		g.restart()
 	}
 	for _, tt := range permissionCases() {
+		if tt.permission == readAudit || tt.permission == readLeaves {
+			continue // there is no other
+		}
 		query := "{ " + ids.Replace(tt.query) + " }"
 		g.withRoles(allRoles...)
 		whole := g.ask(query, nil)
@@ -530,7 +535,7 @@ func TestLicensingOff(t *testing.T) {
 			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
 			ids := g.someIDs(t)
 			for _, tt := range permissionCases() {
-				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readPurchases, readGroups + " and " + readPeople}, tt.permission) {
+				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readPurchases, readAudit, readLeaves, readGroups + " and " + readPeople}, tt.permission) {
 					continue // not a licensing collection
 				}
 				if strings.HasPrefix(tt.lost, "assignmentErrors.") {

@@ -178,7 +178,7 @@ var bound = sync.OnceValue(func() map[string]reflect.Type {
 	for _, value := range []any{
 		licensing.OtherDirectoryObject{}, licensing.AssignedLicense{}, licensing.AssignedPlan{}, licensing.LicenseProcessingState{},
 		licensing.LicenseAssignmentState{}, licensing.LicensedService{}, licensing.LicenseUnitsDetail{}, licensing.ServicePlan{},
-		licensing.AllotmentSubscription{}, licensing.EmployeeOrgData{}, licensing.OnPremisesProvisioningError{}, licensing.ServiceProvisioningError{},
+		licensing.AllotmentSubscription{}, licensing.EmployeeOrgData{}, licensing.SignInActivity{}, licensing.OnPremisesProvisioningError{}, licensing.ServiceProvisioningError{},
 		licensing.ProvisionedPlan{},
 	} {
 		types[reflect.TypeOf(value).Name()] = reflect.TypeOf(value)

@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -25,8 +26,13 @@ type withUnread interface {
 
 // hasUnread reports whether an element has an unreadable property, so that a filter may be wrong.
 func hasUnread(item any) bool {
-	if user, ok := item.(*licensing.User); ok && slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool { return s.HasReadErrors() }) {
-		return true
+	if user, ok := item.(*licensing.User); ok {
+		for _, why := range user.Unread {
+			if errors.Is(why, upstream.ErrUnreadable) { // not a refused property
+				return true
+			}
+		}
+		return slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool { return s.HasReadErrors() })
 	}
 	object, ok := item.(withUnread)
 	return ok && object.HasReadErrors()

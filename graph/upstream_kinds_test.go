@@ -37,6 +37,7 @@ var elsewhere = map[string][]string{
 	"GroupConnection.totalCount":              {"each"},      // likewise
 	"DirectoryObjectConnection.totalCount":    {"each"},      // likewise
 	"AssignmentError.licenseAssignmentStates": {"each"},      // without expanded assignees: TestUpstreamEstimate
+	"User.signInActivity":                     {"shared 15"}, // of users by ID or name: TestSignInActivity
 	"AssignmentError.remedy":                  {"shared 15"}, // of unknown codes: TestRemedyOfUnknownCode
 	"Group.assignmentErrors":                  {"once"},      // TestErrorFilters
 	"Query.node":                              {"each"},      // announces all reads by ID

@@ -89,6 +89,9 @@ func (f *field) users() (*model.UserConnection, error) {
 
 // allUsers is the list of the tenant's users.
 func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*licensing.User, *licensing.User] {
+	if filter.InactiveSince != nil {
+		return f.inactiveUsers(filter)
+	}
 	q := upstream.Query{OrderBy: orderBy(order), Filter: upstream.Filter{
 		ServicePlanID: string(deref(filter.ServicePlanID)), Licensed: upstream.ChoiceOf(filter.Licensed), AccountEnabled: upstream.ChoiceOf(filter.AccountEnabled),
 		OnPremisesSynced: upstream.ChoiceOf(filter.OnPremisesSynced), HasUsageLocation: upstream.ChoiceOf(filter.HasUsageLocation),
@@ -121,6 +124,107 @@ func (f *field) allUsers(filter model.UserFilter, order *model.UserOrder) list[*
 		l.readError = func(user *licensing.User) error { return user.ReadError("assignedLicenses") }
 	}
 	return l
+}
+
+// inactiveUsers is the list of users who did not sign in. Microsoft Graph applies this condition only alone: the gateway
+// applies the others.
+func (f *field) inactiveUsers(filter model.UserFilter) list[*licensing.User, *licensing.User] {
+	l := list[*licensing.User, *licensing.User]{
+		name: listName("users", filter), query: upstream.Query{Filter: upstream.Filter{InactiveSince: filter.InactiveSince.UTC().Truncate(time.Second)}},
+		maxFirst: maxUsers, typeName: "User", loader: f.UsersByQuery, complete: f.UserOfPage,
+	}
+	conditions := userConditions(filter)
+	keep := keepUsers(filter)
+	if keep == nil && len(conditions) == 0 {
+		return l
+	}
+	l.readError = func(user *licensing.User) error {
+		if withStates(filter) {
+			if err := statesReadError(user); err != nil {
+				return err
+			}
+		} else if filter.SkuIds != nil {
+			if err := user.ReadError("assignedLicenses"); err != nil {
+				return err
+			}
+		}
+		for _, c := range conditions {
+			if err := user.ReadError(c.property); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	l.keep = func(user *licensing.User) bool {
+		return (keep == nil || keep(user)) && !slices.ContainsFunc(conditions, func(c userCondition) bool {
+			return user.ReadError(c.property) == nil && !c.matches(user)
+		})
+	}
+	return l
+}
+
+// userCondition is a condition on a property of users.
+type userCondition struct {
+	property string
+	matches  func(*licensing.User) bool
+}
+
+// conditionProperties maps the conditions of [userConditions] to the properties that they require.
+var conditionProperties = map[string]string{
+	"skuId": "assignedLicenses", "licensed": "assignedLicenses", "servicePlanId": "assignedPlans", "displayNameStartsWith": "displayName",
+	"accountEnabled": "accountEnabled", "userType": "userType", "onPremisesSynced": "onPremisesSyncEnabled", "createdFrom": "createdDateTime",
+	"createdBefore": "createdDateTime", "usageLocation": "usageLocation", "hasUsageLocation": "usageLocation", "department": "department",
+	"companyName": "companyName", "city": "city", "country": "country", "employeeType": "employeeType",
+}
+
+// userConditions returns the conditions that Microsoft Graph applies if they are not combined with `inactiveSince`. Like
+// there, texts are equal ignoring case.
+func userConditions(f model.UserFilter) (conditions []userCondition) {
+	add := func(given bool, input string, matches func(*licensing.User) bool) {
+		if given {
+			conditions = append(conditions, userCondition{conditionProperties[input], matches})
+		}
+	}
+	equal := func(input string, wanted *string, of func(*licensing.User) *string) {
+		add(wanted != nil, input, func(u *licensing.User) bool { return of(u) != nil && strings.EqualFold(*of(u), *wanted) })
+	}
+	add(f.SkuID != nil && !withStates(f), "skuId", func(u *licensing.User) bool {
+		return slices.ContainsFunc(u.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return is(l.SkuID, *f.SkuID) })
+	})
+	add(f.Licensed != nil, "licensed", func(u *licensing.User) bool { return len(u.AssignedLicenses) > 0 == *f.Licensed })
+	add(f.ServicePlanID != nil, "servicePlanId", func(u *licensing.User) bool {
+		return slices.ContainsFunc(u.AssignedPlans, func(p *licensing.AssignedPlan) bool {
+			return is(p.ServicePlanID, *f.ServicePlanID) && is(p.CapabilityStatus, "Enabled")
+		})
+	})
+	add(f.DisplayNameStartsWith != nil, "displayNameStartsWith", func(u *licensing.User) bool {
+		return strings.HasPrefix(strings.ToLower(deref(u.DisplayName)), strings.ToLower(*f.DisplayNameStartsWith))
+	})
+	add(f.AccountEnabled != nil, "accountEnabled", func(u *licensing.User) bool { return is(u.AccountEnabled, *f.AccountEnabled) })
+	add(f.UserType != nil, "userType", func(u *licensing.User) bool { return strings.EqualFold(deref(u.UserType), userTypes[*f.UserType]) })
+	add(f.OnPremisesSynced != nil, "onPremisesSynced", func(u *licensing.User) bool { return is(u.OnPremisesSyncEnabled, true) == *f.OnPremisesSynced })
+	add(f.CreatedFrom != nil, "createdFrom", func(u *licensing.User) bool {
+		return u.CreatedDateTime != nil && !u.CreatedDateTime.Before(*f.CreatedFrom)
+	})
+	add(f.CreatedBefore != nil, "createdBefore", func(u *licensing.User) bool {
+		return u.CreatedDateTime != nil && u.CreatedDateTime.Before(*f.CreatedBefore)
+	})
+	add(f.HasUsageLocation != nil, "hasUsageLocation", func(u *licensing.User) bool { return (u.UsageLocation != nil) == *f.HasUsageLocation })
+	equal("usageLocation", f.UsageLocation, func(u *licensing.User) *string { return u.UsageLocation })
+	equal("department", f.Department, func(u *licensing.User) *string { return u.Department })
+	equal("companyName", f.CompanyName, func(u *licensing.User) *string { return u.CompanyName })
+	equal("city", f.City, func(u *licensing.User) *string { return u.City })
+	equal("country", f.Country, func(u *licensing.User) *string { return u.Country })
+	equal("employeeType", f.EmployeeType, func(u *licensing.User) *string { return u.EmployeeType })
+	return conditions
+}
+
+// filtersInactive returns whether a UserFilter argument has a condition together with `inactiveSince`.
+func filtersInactive(condition string) func(any) bool {
+	return func(filter any) bool {
+		f, _ := filter.(map[string]any)
+		return f["inactiveSince"] != nil && f[condition] != nil
+	}
 }
 
 // usersOfGroup is the list of a group's members with a license assigned by the group.
@@ -207,6 +311,10 @@ func checkUserFilter(f *model.UserFilter, order *model.UserOrder) error {
 		problem = "`usageLocation` and `hasUsageLocation: false` exclude each other"
 	case f.CreatedFrom != nil && f.CreatedBefore != nil && !f.CreatedFrom.Before(*f.CreatedBefore):
 		problem = "`createdFrom` must be before `createdBefore`"
+	case f.InactiveSince != nil && f.InactiveSince.After(time.Now()):
+		problem = "`inactiveSince` is in the future"
+	case f.InactiveSince != nil && order != nil:
+		problem = "`inactiveSince` and `orderBy` cannot be combined"
 	case f.AssignedByGroup != nil && (order != nil || !onlyOfGroup(*f)):
 		problem = "`assignedByGroup` can be combined with `skuId`, `state`, `error` and `hasLicenseErrors` only"
 	}

@@ -92,6 +92,11 @@ func (g *gateway) answerNow(query string) golden {
 				object[name] = "a day" // relative to the day of the test
 			}
 		}
+		for _, name := range []string{"employeeLeaveDateTime", "lastSignInDateTime", "lastNonInteractiveSignInDateTime", "lastSuccessfulSignInDateTime"} {
+			if object[name] != nil {
+				object[name] = "a time" // likewise
+			}
+		}
 	})
 	errs := clientErrors(r)
 	for i := range errs {

@@ -1113,6 +1113,22 @@ func columnOfServiceProvisioningError(c *columns.Column[*licensing.ServiceProvis
 	return nil
 }
 
+func kindOfSignInActivity(nullable bool) columns.Kind[*licensing.SignInActivity] {
+	return columns.Objects(nullable, "SignInActivity", signInActivityImplementors, columnOfSignInActivity)
+}
+
+func columnOfSignInActivity(c *columns.Column[*licensing.SignInActivity]) columns.Row {
+	switch c.Name {
+	case "lastSignInDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.SignInActivity) *time.Time { return obj.LastSignInDateTime })
+	case "lastNonInteractiveSignInDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.SignInActivity) *time.Time { return obj.LastNonInteractiveSignInDateTime })
+	case "lastSuccessfulSignInDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.SignInActivity) *time.Time { return obj.LastSuccessfulSignInDateTime })
+	}
+	return nil
+}
+
 func kindOfSubscribedSku(nullable bool) columns.Kind[*licensing.SubscribedSku] {
 	return columns.Objects(nullable, "SubscribedSku", subscribedSkuImplementors, columnOfSubscribedSku)
 }
@@ -1299,6 +1315,8 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.EmployeeType })
 	case "employeeHireDate":
 		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.User) *time.Time { return obj.EmployeeHireDate })
+	case "employeeLeaveDateTime":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.User) *time.Time { return obj.EmployeeLeaveDateTime })
 	case "employeeOrgData":
 		return columns.Plain(c, kindOfEmployeeOrgData(true), func(obj *licensing.User) *licensing.EmployeeOrgData { return obj.EmployeeOrgData })
 	case "officeLocation":
@@ -1317,6 +1335,8 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.User) *string { return obj.UserType })
 	case "createdDateTime":
 		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.User) *time.Time { return obj.CreatedDateTime })
+	case "signInActivity":
+		return columns.Plain(c, kindOfSignInActivity(true), func(obj *licensing.User) *licensing.SignInActivity { return obj.SignInActivity })
 	case "onPremisesSyncEnabled":
 		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.User) *bool { return obj.OnPremisesSyncEnabled })
 	case "onPremisesProvisioningErrors":

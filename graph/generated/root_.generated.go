@@ -495,6 +495,12 @@ type ComplexityRoot struct {
 		ServiceInstance func(childComplexity int) int
 	}
 
+	SignInActivity struct {
+		LastNonInteractiveSignInDateTime func(childComplexity int) int
+		LastSignInDateTime               func(childComplexity int) int
+		LastSuccessfulSignInDateTime     func(childComplexity int) int
+	}
+
 	SubscribedSku struct {
 		AccountID            func(childComplexity int) int
 		AccountName          func(childComplexity int) int
@@ -575,6 +581,7 @@ type ComplexityRoot struct {
 		DisplayName                   func(childComplexity int) int
 		EmployeeHireDate              func(childComplexity int) int
 		EmployeeID                    func(childComplexity int) int
+		EmployeeLeaveDateTime         func(childComplexity int) int
 		EmployeeOrgData               func(childComplexity int) int
 		EmployeeType                  func(childComplexity int) int
 		GivenName                     func(childComplexity int) int
@@ -593,6 +600,7 @@ type ComplexityRoot struct {
 		PreferredLanguage             func(childComplexity int) int
 		ProvisionedPlans              func(childComplexity int) int
 		ServiceProvisioningErrors     func(childComplexity int) int
+		SignInActivity                func(childComplexity int) int
 		State                         func(childComplexity int) int
 		Surname                       func(childComplexity int) int
 		UsageLocation                 func(childComplexity int) int
@@ -2606,6 +2614,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ServiceProvisioningError.ServiceInstance(childComplexity), true
 
+	case "SignInActivity.lastNonInteractiveSignInDateTime":
+		if e.ComplexityRoot.SignInActivity.LastNonInteractiveSignInDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInActivity.LastNonInteractiveSignInDateTime(childComplexity), true
+	case "SignInActivity.lastSignInDateTime":
+		if e.ComplexityRoot.SignInActivity.LastSignInDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInActivity.LastSignInDateTime(childComplexity), true
+	case "SignInActivity.lastSuccessfulSignInDateTime":
+		if e.ComplexityRoot.SignInActivity.LastSuccessfulSignInDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInActivity.LastSuccessfulSignInDateTime(childComplexity), true
+
 	case "SubscribedSku.accountId":
 		if e.ComplexityRoot.SubscribedSku.AccountID == nil {
 			break
@@ -2983,6 +3010,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.EmployeeID(childComplexity), true
+	case "User.employeeLeaveDateTime":
+		if e.ComplexityRoot.User.EmployeeLeaveDateTime == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.EmployeeLeaveDateTime(childComplexity), true
 	case "User.employeeOrgData":
 		if e.ComplexityRoot.User.EmployeeOrgData == nil {
 			break
@@ -3096,6 +3129,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.ServiceProvisioningErrors(childComplexity), true
+	case "User.signInActivity":
+		if e.ComplexityRoot.User.SignInActivity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.SignInActivity(childComplexity), true
 	case "User.state":
 		if e.ComplexityRoot.User.State == nil {
 			break
@@ -5407,6 +5446,13 @@ input UserFilter {
   accountEnabled: Boolean
   "Members or guests. Filtered by Microsoft Graph."
   userType: UserType
+  """
+  Users whose last interactive sign-in, successful or not, was at this time or earlier; without those who never signed
+  in. Microsoft Graph filters by it alone: the gateway applies the other conditions, page by page. Cannot be combined
+  with ` + "`" + `orderBy` + "`" + ` and ` + "`" + `assignedByGroup` + "`" + `. Needs AuditLog.Read.All, Microsoft Entra ID P1 or P2, and the scope
+  Licenses.ReadPersonal if callers are authenticated.
+  """
+  inactiveSince: DateTime @upstream(each: 9)
   "True for accounts that are synchronized from an on-premises directory, false for others. Filtered by Microsoft Graph."
   onPremisesSynced: Boolean
   "Accounts created at this time or later. Filtered by Microsoft Graph."
@@ -5574,6 +5620,13 @@ type User implements DirectoryObject & Node
   employeeHireDate: DateTime
     @shareable
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  """
+  Time at which the employment ended or ends. Null with an error if the permission is missing; other fields are not
+  affected. Needs User-LifeCycleInfo.Read.All.
+  """
+  employeeLeaveDateTime: DateTime
+    @shareable
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
   "Cost center and division of the user."
   employeeOrgData: EmployeeOrgData
     @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
@@ -5602,6 +5655,15 @@ type User implements DirectoryObject & Node
   userType: String @shareable
   "Time of creation; null for some accounts from before June 2018."
   createdDateTime: DateTime @shareable
+  """
+  Last sign-ins, up to 24 hours late. Null for users who never signed in, or last did before April 2020; null with an
+  error if the permission is missing or the tenant has no license for Microsoft Entra ID P1 or P2. Other fields are not
+  affected. Read with the user, in pages of at most 500 users; for a user by sign-in name, in one more upstream request.
+  Microsoft Graph permits ten requests a minute. Needs AuditLog.Read.All.
+  """
+  signInActivity: SignInActivity
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+    @upstream(shared: 15)
   "Whether the account is synchronized from an on-premises directory; null if it never was."
   onPremisesSyncEnabled: Boolean @shareable
   """
@@ -5704,6 +5766,16 @@ type AssignedLicense {
   disabledPlans: [ServicePlan!]
     @listSize(assumedSize: 5)
     @upstream(once: 1)
+}
+
+"Last sign-ins of a user."
+type SignInActivity @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]]) {
+  "Last interactive sign-in, successful or not."
+  lastSignInDateTime: DateTime
+  "Last sign-in by a client on behalf of the user, successful or not."
+  lastNonInteractiveSignInDateTime: DateTime
+  "Last successful sign-in of either kind; null if it was before December 2023."
+  lastSuccessfulSignInDateTime: DateTime
 }
 
 "Cost center and division of a user."
@@ -6747,6 +6819,18 @@ func (ec *executionContext) childFields_ServiceProvisioningError(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type ServiceProvisioningError", field.Name)
 }
 
+func (ec *executionContext) childFields_SignInActivity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lastSignInDateTime":
+		return ec.fieldContext_SignInActivity_lastSignInDateTime(ctx, field)
+	case "lastNonInteractiveSignInDateTime":
+		return ec.fieldContext_SignInActivity_lastNonInteractiveSignInDateTime(ctx, field)
+	case "lastSuccessfulSignInDateTime":
+		return ec.fieldContext_SignInActivity_lastSuccessfulSignInDateTime(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignInActivity", field.Name)
+}
+
 func (ec *executionContext) childFields_SubscribedSku(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6909,6 +6993,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_employeeType(ctx, field)
 	case "employeeHireDate":
 		return ec.fieldContext_User_employeeHireDate(ctx, field)
+	case "employeeLeaveDateTime":
+		return ec.fieldContext_User_employeeLeaveDateTime(ctx, field)
 	case "employeeOrgData":
 		return ec.fieldContext_User_employeeOrgData(ctx, field)
 	case "officeLocation":
@@ -6927,6 +7013,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_userType(ctx, field)
 	case "createdDateTime":
 		return ec.fieldContext_User_createdDateTime(ctx, field)
+	case "signInActivity":
+		return ec.fieldContext_User_signInActivity(ctx, field)
 	case "onPremisesSyncEnabled":
 		return ec.fieldContext_User_onPremisesSyncEnabled(ctx, field)
 	case "onPremisesProvisioningErrors":

@@ -791,6 +791,75 @@ func (ec *executionContext) fieldContext_ServiceProvisioningError_errorDetail(_ 
 	return graphql.NewScalarFieldContext("ServiceProvisioningError", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _SignInActivity_lastSignInDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.SignInActivity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInActivity_lastSignInDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastSignInDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignInActivity_lastSignInDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInActivity", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _SignInActivity_lastNonInteractiveSignInDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.SignInActivity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInActivity_lastNonInteractiveSignInDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastNonInteractiveSignInDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignInActivity_lastNonInteractiveSignInDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInActivity", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _SignInActivity_lastSuccessfulSignInDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.SignInActivity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInActivity_lastSuccessfulSignInDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastSuccessfulSignInDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignInActivity_lastSuccessfulSignInDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInActivity", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
 func (ec *executionContext) _User_id(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1159,6 +1228,29 @@ func (ec *executionContext) fieldContext_User_employeeHireDate(_ context.Context
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
+func (ec *executionContext) _User_employeeLeaveDateTime(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_employeeLeaveDateTime(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EmployeeLeaveDateTime, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_employeeLeaveDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
 func (ec *executionContext) _User_employeeOrgData(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1373,6 +1465,38 @@ func (ec *executionContext) _User_createdDateTime(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_User_createdDateTime(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _User_signInActivity(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_signInActivity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SignInActivity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SignInActivity) graphql.Marshaler {
+			return ec.marshalOSignInActivity2ᚖlicensegraphᚋinternalᚋlicensingᚐSignInActivity(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_signInActivity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignInActivity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _User_onPremisesSyncEnabled(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
@@ -2266,7 +2390,7 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"skuId", "licensed", "skuIds", "servicePlanId", "assignment", "displayNameStartsWith", "accountEnabled", "userType", "onPremisesSynced", "createdFrom", "createdBefore", "usageLocation", "hasUsageLocation", "department", "companyName", "city", "country", "employeeType", "state", "error", "hasLicenseErrors", "assignedByGroup"}
+	fieldsInOrder := [...]string{"skuId", "licensed", "skuIds", "servicePlanId", "assignment", "displayNameStartsWith", "accountEnabled", "userType", "inactiveSince", "onPremisesSynced", "createdFrom", "createdBefore", "usageLocation", "hasUsageLocation", "department", "companyName", "city", "country", "employeeType", "state", "error", "hasLicenseErrors", "assignedByGroup"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2329,6 +2453,13 @@ func (ec *executionContext) unmarshalInputUserFilter(ctx context.Context, obj an
 				return it, err
 			}
 			it.UserType = data
+		case "inactiveSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("inactiveSince"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InactiveSince = data
 		case "onPremisesSynced":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("onPremisesSynced"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -2941,6 +3072,54 @@ func (ec *executionContext) _ServiceProvisioningError(ctx context.Context, sel a
 	return out
 }
 
+var signInActivityImplementors = []string{"SignInActivity"}
+
+func (ec *executionContext) _SignInActivity(ctx context.Context, sel ast.SelectionSet, obj *licensing.SignInActivity) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signInActivityImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignInActivity")
+		case "lastSignInDateTime":
+			out.Values[i] = ec._SignInActivity_lastSignInDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastNonInteractiveSignInDateTime":
+			out.Values[i] = ec._SignInActivity_lastNonInteractiveSignInDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastSuccessfulSignInDateTime":
+			out.Values[i] = ec._SignInActivity_lastSuccessfulSignInDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var userImplementors = []string{"User", "SearchResult", "DirectoryObject", "Node", "_Entity"}
 
 func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj *licensing.User) graphql.Marshaler {
@@ -3033,6 +3212,11 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "employeeLeaveDateTime":
+			out.Values[i] = ec._User_employeeLeaveDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "employeeOrgData":
 			out.Values[i] = ec._User_employeeOrgData(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -3075,6 +3259,11 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "createdDateTime":
 			out.Values[i] = ec._User_createdDateTime(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "signInActivity":
+			out.Values[i] = ec._User_signInActivity(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3813,6 +4002,13 @@ func (ec *executionContext) marshalOServiceProvisioningError2ᚕᚖlicensegraph�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOSignInActivity2ᚖlicensegraphᚋinternalᚋlicensingᚐSignInActivity(ctx context.Context, sel ast.SelectionSet, v *licensing.SignInActivity) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SignInActivity(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUser2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐUser(ctx context.Context, sel ast.SelectionSet, v []*licensing.User) graphql.Marshaler {

@@ -28,6 +28,7 @@ type UserFilter struct {
 	Assignment            *AssignmentSource
 	AccountEnabled        *bool
 	UserType              *UserType
+	InactiveSince         *time.Time
 	OnPremisesSynced      *bool
 	CreatedFrom           *time.Time
 	CreatedBefore         *time.Time

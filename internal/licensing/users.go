@@ -26,6 +26,7 @@ type User struct {
 	EmployeeID                    *string                        `json:"employeeId"`
 	EmployeeType                  *string                        `json:"employeeType"`
 	EmployeeHireDate              *time.Time                     `json:"employeeHireDate"`
+	EmployeeLeaveDateTime         *time.Time                     `json:"employeeLeaveDateTime"`
 	EmployeeOrgData               *EmployeeOrgData               `json:"employeeOrgData"`
 	PreferredLanguage             *string                        `json:"preferredLanguage"`
 	BusinessPhones                []string                       `json:"businessPhones"`
@@ -34,6 +35,7 @@ type User struct {
 	UsageLocation                 *string                        `json:"usageLocation"`
 	UserType                      *string                        `json:"userType"`
 	CreatedDateTime               *time.Time                     `json:"createdDateTime"`
+	SignInActivity                *SignInActivity                `json:"signInActivity"`
 	OnPremisesSyncEnabled         *bool                          `json:"onPremisesSyncEnabled"`
 	OnPremisesProvisioningErrors  []*OnPremisesProvisioningError `json:"onPremisesProvisioningErrors"`
 	ServiceProvisioningErrors     []*ServiceProvisioningError    `json:"serviceProvisioningErrors"`
@@ -69,6 +71,14 @@ type AssignedLicense struct {
 	upstream.Unread `json:"-"`
 	SkuID           *GUID  `json:"skuId"`
 	DisabledPlans   []GUID `json:"disabledPlans"`
+}
+
+// SignInActivity is the last sign-ins of a user.
+type SignInActivity struct {
+	upstream.Unread                  `json:"-"`
+	LastSignInDateTime               *time.Time `json:"lastSignInDateTime"`
+	LastNonInteractiveSignInDateTime *time.Time `json:"lastNonInteractiveSignInDateTime"`
+	LastSuccessfulSignInDateTime     *time.Time `json:"lastSuccessfulSignInDateTime"`
 }
 
 // EmployeeOrgData is the cost center and the division of a user.

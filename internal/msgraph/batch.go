@@ -47,6 +47,7 @@ type request struct {
 	url      string // relative to the API version
 	header   map[string]string
 	body     any
+	limit    string // throttling limit besides that of the workload; empty for none
 	// decode reads the body of a 2xx response; nil ignores it.
 	decode func(*decode.Decoder) error
 }
@@ -63,6 +64,8 @@ type read struct {
 	// options are those of url, and rejected the ones that were tried before.
 	options  options
 	rejected []rejection
+	// refusals are the properties that the tenant may refuse.
+	refusals refusals
 	// accepted is called when url is accepted.
 	accepted func(r *read)
 	// failFast reports that a throttled read is not repeated.
@@ -137,6 +140,7 @@ func (o *Operation) newBatch() *Batch { return &Batch{operation: o} }
 func (b *Batch) add(reads ...*read) {
 	for _, r := range reads {
 		r.operation = b.operation
+		r.selectRefusable()
 	}
 	b.reads = append(b.reads, reads...)
 }
@@ -214,6 +218,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 		r.done(unreadable(r.endpoint, a.unreadable))
 		return false, 0
 	case failure == nil:
+		r.recordRefusals()
 		if r.accepted != nil {
 			r.accepted(r)
 		}
@@ -236,6 +241,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 			return false, 0
 		}
 		r.url, r.fallbacks, r.accepted, r.attempt = relative, nil, nil, 0
+		r.selectRefusable()
 		return true, 0
 	case !r.walk.atStart() && a.err == nil && (errors.Is(failure, upstream.ErrRefused) || errors.Is(failure, upstream.ErrNotFound)):
 		url, ok := r.walk.restart()
@@ -245,9 +251,12 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 			return false, 0
 		}
 		r.url, r.attempt = url, 0
+		r.selectRefusable()
 		return true, 0
 	case errors.Is(failure.Kind, upstream.ErrRefused) && a.err == nil && len(r.fallbacks) > 0:
 		r.fallBack(a.body)
+		return true, 0
+	case !errors.Is(failure, upstream.ErrThrottled) && r.leaveOut(failure):
 		return true, 0
 	case a.missing && r.together != 1:
 		r.together = smallerBatch(r.together)
@@ -263,6 +272,10 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 		return false, 0
 	default:
 		if again, pause = repeatable(ctx, r.attempt, failure.Status, failure.RetryAfter); !again {
+			if ctx.Err() == nil && r.leaveOut(failure) {
+				r.attempt = 0
+				return true, 0
+			}
 			r.done(failure)
 			return false, 0
 		}

@@ -121,10 +121,13 @@ func (u userCapabilities) of(user identity.Key) *capabilities {
 	return u.byUser.GetOrAdd(user, newCapabilities(u.now))
 }
 
-// Names of capabilities: an endpoint rejects an expansion, has responded, or is not provided.
+// Names of capabilities: an endpoint rejects an expansion, has responded, or is not provided; a property is refused, or
+// requires a license.
 
 func rejects(endpoint, expand string) string { return "rejects " + endpoint + " " + expand }
 func responds(endpoint string) string        { return "responds " + endpoint }
+func refuses(property string) string         { return "refuses " + property }
+func unlicensed(property string) string      { return "unlicensed " + property }
 func notProvided(endpoint string) string     { return "not provided " + endpoint }
 
 // Names of capabilities that are numbers: the largest page of a list, and the number of users in the tenant.

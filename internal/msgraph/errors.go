@@ -49,7 +49,9 @@ func (a *response) failure(endpoint string) *upstream.Error {
 		}
 	case http.StatusForbidden:
 		failure.Kind = upstream.ErrForbidden
-		if !a.personal { // delegated permissions differ
+		if code == nonPremium && strings.HasPrefix(endpoint, http.MethodGet) {
+			failure.Kind = upstream.ErrUnlicensed
+		} else if !a.personal { // delegated permissions differ
 			failure.Permission, failure.PermissionAlternatives = permissions[endpoint], alternatives(endpoint)
 		}
 	case http.StatusNotFound, http.StatusGone:

@@ -57,6 +57,7 @@ func (r *read) fallBack(body string) {
 		r.fallbacks = r.fallbacks[1:]
 	}
 	r.url, r.options, r.fallbacks = r.fallbacks[0].url, r.fallbacks[0].options, r.fallbacks[1:]
+	r.selectRefusable()
 }
 
 // expanding returns a read that expands as many of the relations as the endpoint supports.

@@ -33,7 +33,7 @@ func init() {
 var ListGroups = paged("groups", "Group", nil, directoryPage, (*Batch).listGroups)
 
 func (b *Batch) listGroups(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Group], error)) {
-	listDirectory(b, groupType, groupsEndpoint, "/groups", q, selection.Properties, searchedOfGroups, conditions{},
+	listDirectory(b, func(*read) func(*decode.Decoder) (*licensing.Group, error) { return groupType.Read }, maxDirectoryTop, groupsEndpoint, "/groups", q, selection.Properties, searchedOfGroups, conditions{},
 		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
 			return g.DisplayName, g.AssignedLicenses
 		}, found)

@@ -94,6 +94,9 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 	var keys []laneKey
 	var endpoints []string
 	for _, r := range requests {
+		if key := (laneKey{c, r.limit}); r.limit != "" && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
 		if slices.Contains(endpoints, r.endpoint) {
 			continue // the endpoint includes the method
 		}
@@ -108,13 +111,16 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 	return keys
 }
 
-// throttledLanes returns the lanes that a 429 applies to: the request's workload, and the scope in x-ms-throttle-scope.
+// throttledLanes returns the lanes that a 429 applies to: the request's own limit, or its workload and the scope in x-ms-throttle-scope.
 func (c *Client) throttledLanes(r *request, header http.Header) []laneKey {
 	scope, rest, _ := strings.Cut(header.Get("x-ms-throttle-scope"), "/")
 	limit, _, _ := strings.Cut(rest, "/")
 	at := c
 	if strings.EqualFold(scope, "Application") {
 		at = nil
+	}
+	if r.limit != "" {
+		return []laneKey{{at, r.limit}}
 	}
 	own := r.writes()
 	keys := []laneKey{{at, workload(r.endpoint, own)}}

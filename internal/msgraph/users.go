@@ -40,10 +40,24 @@ func init() {
 var ListUsers = paged("users", "User", nil, directoryPage, (*Batch).listUsers)
 
 func (b *Batch) listUsers(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.User], error)) {
-	listDirectory(b, userType, usersEndpoint, "/users", q, selection.Properties, searchedOfUsers, userConditions(q.Filter),
+	reader := func(r *read) func(*decode.Decoder) (*licensing.User, error) { return r.users(selection.Properties) }
+	top, inactive := pageOfUsers(selection.Properties), !q.Filter.InactiveSince.IsZero()
+	if inactive { // a refusal is not about the selected properties
+		reader = func(r *read) func(*decode.Decoder) (*licensing.User, error) {
+			r.limit = signInActivity
+			return userType.Read
+		}
+		top = maxActivityTop
+	}
+	listDirectory(b, reader, top, usersEndpoint, "/users", q, selection.Properties, searchedOfUsers, userConditions(q.Filter),
 		func(u *licensing.User) (*string, []*licensing.AssignedLicense) {
 			return u.DisplayName, u.AssignedLicenses
-		}, found)
+		}, func(p upstream.Page[*licensing.User], err error) {
+			if failure, ok := errors.AsType[*upstream.Error](err); inactive && ok && failure.Permission != "" {
+				failure.Permission += " and " + refusable[signInActivity]
+			}
+			found(p, err)
+		})
 }
 
 // conditions are conditions of a filter, as OData expressions joined with and. Microsoft Graph supports the advanced
@@ -59,12 +73,16 @@ func userConditions(f upstream.Filter) conditions {
 		}
 		return "createdDateTime " + operator + " " + at.UTC().Format(time.RFC3339)
 	}
+	inactive := ""
+	if !f.InactiveSince.IsZero() {
+		inactive = "signInActivity/lastSignInDateTime le " + f.InactiveSince.UTC().Format(time.RFC3339)
+	}
 	plan := ""
 	if f.ServicePlanID != "" {
 		plan = "assignedPlans/any(x:x/servicePlanId eq " + f.ServicePlanID + " and x/capabilityStatus eq 'Enabled')"
 	}
 	return conditions{
-		basic: allOf(enabled, equal("userType", f.UserType), equal("usageLocation", f.UsageLocation), equal("department", f.Department),
+		basic: allOf(inactive, enabled, equal("userType", f.UserType), equal("usageLocation", f.UsageLocation), equal("department", f.Department),
 			equal("city", f.City), equal("country", f.Country), created("ge", f.CreatedFrom), created("le", f.CreatedUntil),
 			choice(f.OnPremisesSynced, "onPremisesSyncEnabled eq true", "")),
 		advanced: allOf(choice(f.Licensed, "assignedLicenses/$count ne 0", "assignedLicenses/$count eq 0"),
@@ -93,11 +111,12 @@ func equal(property, value string) string {
 	return property + " eq " + literal(value)
 }
 
-// listDirectory adds a read of a page of users or groups. searched are the properties that a search
-// includes, and specific the conditions for the type; the other filters apply to both. For the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the
-// Microsoft Graph documentation. Filters that Microsoft Graph does not support in one query are applied here, using the
-// objects' names and licenses; such a list has no count.
-func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q upstream.Query, properties []string, searched []string, specific conditions,
+// listDirectory adds a read of a page of at most maxTop users or groups, with the reader of its elements. searched are
+// the properties that a search includes, and specific the conditions for the type; the other filters apply to both. For
+// the rules of advanced queries, see "Advanced query capabilities on Microsoft Entra ID objects" in the Microsoft Graph
+// documentation. Filters that Microsoft Graph does not support in one query are applied here, using the objects' names
+// and licenses; such a list has no count.
+func listDirectory[T any](b *Batch, reader func(*read) func(*decode.Decoder) (*T, error), maxTop int, endpoint, path string, q upstream.Query, properties []string, searched []string, specific conditions,
 	of func(*T) (name *string, licenses []*licensing.AssignedLicense), found func(upstream.Page[*T], error)) {
 	var sku, prefix, failing string
 	whole := slices.Clone(properties)
@@ -118,7 +137,7 @@ func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q u
 	}
 	r := get(endpoint, "")
 	if failing != "" { // not supported in advanced queries
-		r.url = at(path, "$filter", failing, "$select", selected(whole), "$top", atMost(q.Top, maxDirectoryTop))
+		r.url = at(path, "$filter", failing, "$select", selected(whole), "$top", atMost(q.Top, maxTop))
 	} else {
 		rest := allOf(specific.advanced, specific.basic, prefix)
 		filter, count := allOf(sku, rest), ""
@@ -131,13 +150,13 @@ func listDirectory[T any](b *Batch, t decode.Type[T], endpoint, path string, q u
 			r.header = advanced
 		}
 		r.url = at(path, "$search", search, "$filter", filter, "$orderby", order, "$count", count,
-			"$select", selected(properties), "$top", atMost(q.Top, maxDirectoryTop))
+			"$select", selected(properties), "$top", atMost(q.Top, maxTop))
 		if several { // some tenants reject the product combined with other conditions
 			r.fallbacks = []fallback{{url: at(path, "$filter", rest, "$orderby", order, "$count", count,
-				"$select", selected(whole), "$top", strconv.Itoa(maxDirectoryTop))}}
+				"$select", selected(whole), "$top", strconv.Itoa(maxTop))}}
 		}
 	}
-	page(b, q, r, t.Read, func(p upstream.Page[*T], err error) {
+	page(b, q, r, reader(r), func(p upstream.Page[*T], err error) {
 		if filter := filterIn(r.url); failing != "" || filter != "" && sku != "" && !strings.Contains(filter, "assignedLicenses/any") {
 			p.Count = nil
 			p.Items = slices.DeleteFunc(p.Items, func(item *T) bool {
@@ -190,11 +209,42 @@ func counts(link string) bool {
 var Me = sole("signed-in user", "User", (*Batch).me)
 
 func (b *Batch) me(selection upstream.Selection, found func(user *licensing.User, err error)) {
-	r := entity(get(meEndpoint, "/me?"+query("$select", selected(selection.Properties))), userType.Read, found)
-	if !b.operation.personal {
-		r.known = &upstream.InputError{Message: "`me` requires a signed-in user: authentication is off, or the caller is an application. Use `user`"}
+	b.withActivity(selection.Properties, func(properties []string, found func(*licensing.User, error)) *read {
+		r := get(meEndpoint, "/me?"+query("$select", selected(properties)))
+		if !b.operation.personal {
+			r.known = &upstream.InputError{Message: "`me` requires a signed-in user: authentication is off, or the caller is an application. Use `user`"}
+		}
+		return entity(r, r.users(properties), found)
+	}, found)
+}
+
+// withActivity adds a read of one user by another key than the ID. signInActivity is then read by ID, as Microsoft Graph
+// requires.
+func (b *Batch) withActivity(properties []string, of func(properties []string, found func(*licensing.User, error)) *read, found func(*licensing.User, error)) {
+	if !slices.Contains(properties, signInActivity) {
+		b.add(of(properties, found))
+		return
 	}
-	b.add(r)
+	b.add(of(without(properties, signInActivity), func(whole *licensing.User, err error) {
+		if err != nil {
+			found(nil, err)
+			return
+		}
+		if why := b.operation.refusal(userEndpoint, signInActivity); why != nil {
+			whole.SetReadError(signInActivity, why)
+			found(whole, nil)
+			return
+		}
+		b.add(user(whole.ID, []string{signInActivity}, func(active *licensing.User, err error) {
+			if err == nil {
+				whole.SignInActivity, err = active.SignInActivity, active.ReadError(signInActivity)
+			}
+			if err != nil {
+				whole.SetReadError(signInActivity, err)
+			}
+			found(whole, nil)
+		}))
+	}))
 }
 
 // UsersByID reads users. Permission: User.Read.All.
@@ -206,7 +256,7 @@ func (b *Batch) usersByID(ids []string, selection upstream.Selection, found func
 		return
 	}
 	byIDs(b, "user", ids, selection.Properties, func(ids []string, found func(string, *licensing.User, error)) {
-		if b.scans(len(ids)) {
+		if b.scans(len(ids), selection.Properties) {
 			b.scanUsers(ids, selection.Properties, found)
 			return
 		}
@@ -224,26 +274,44 @@ const unlistable = math.MaxInt32
 const (
 	// inBatch is the number of users that one batch reads by ID.
 	inBatch = batchParts * inValues
-	// minScan is the number of users from which a scan is tried if the number of all users is unknown.
-	minScan = 3 * inBatch
+	// minScan is the number of reads by ID from which a scan is tried if the number of all users is unknown.
+	minScan = 3
 )
+
+// pageOfUsers returns the maximum page size of users.
+func pageOfUsers(properties []string) int {
+	if slices.Contains(properties, signInActivity) {
+		return maxActivityTop
+	}
+	return maxDirectoryTop
+}
+
+// byIDAtOnce returns the number of users that one read by ID has: those of a batch, or with signInActivity those of a
+// request, since Microsoft Graph permits ten a minute.
+func byIDAtOnce(properties []string) int {
+	if slices.Contains(properties, signInActivity) {
+		return inValues
+	}
+	return inBatch
+}
 
 // scans reports whether to try a scan of all users to read that many. An operation that changes data does not scan: a
 // list with $count can lack recent changes ("Advanced query capabilities on Microsoft Entra ID objects").
-func (b *Batch) scans(users int) bool {
+func (b *Batch) scans(users int, properties []string) bool {
 	if b.operation.writes.Load() {
 		return false
 	}
 	if total, known := b.operation.capabilities.number(usersInTenant); known {
-		return worthScanning(total, users)
+		return worthScanning(total, users, properties)
 	}
-	return users >= minScan
+	return users >= minScan*byIDAtOnce(properties)
 }
 
 // worthScanning reports whether a scan of all users takes no more requests than reads by ID, of which there is more than
-// one batch. Each of the up to 20 reads in a batch counts for throttling.
-func worthScanning(total, users int) bool {
-	return users > inBatch && pages(total, maxDirectoryTop) <= pages(users, inBatch)
+// one. Each of the up to 20 reads in a batch counts for throttling.
+func worthScanning(total, users int, properties []string) bool {
+	atOnce := byIDAtOnce(properties)
+	return users > atOnce && pages(total, pageOfUsers(properties)) <= pages(users, atOnce)
 }
 
 // pages returns the number of pages of a size.
@@ -263,9 +331,10 @@ func (b *Batch) scanUsers(ids, properties []string, found func(string, *licensin
 		missing[id] = true
 	}
 	var p upstream.Page[*licensing.User]
-	r := get(usersEndpoint, at("/users", "$count", "true", "$select", selected(properties), "$top", strconv.Itoa(maxDirectoryTop)))
+	r := get(usersEndpoint, at("/users", "$count", "true", "$select", selected(properties), "$top", strconv.Itoa(pageOfUsers(properties))))
 	r.header = advanced
-	r.decode = func(d *decode.Decoder) (err error) { p, err = readPage(d, userType.Read); return err }
+	reader := r.users(properties)
+	r.decode = func(d *decode.Decoder) (err error) { p, err = readPage(d, reader); return err }
 	r.next = func() string { return p.Next }
 	few := false
 	r.done = func(err error) {
@@ -278,7 +347,7 @@ func (b *Batch) scanUsers(ids, properties []string, found func(string, *licensin
 			}
 			if p.Count != nil { // on the first page
 				b.operation.capabilities.recordNumber(usersInTenant, *p.Count)
-				few = worthScanning(*p.Count, len(ids))
+				few = worthScanning(*p.Count, len(ids), properties)
 			}
 			err = r.walk.read(r.endpoint, p.IDs)
 		}
@@ -301,7 +370,9 @@ var UsersByPrincipalName = keyed("users by principal name", "User", nil, byValue
 
 func (b *Batch) usersByPrincipalName(names []string, selection upstream.Selection, found func(name string, user *licensing.User, err error)) {
 	if len(names) == 1 {
-		b.add(user(names[0], selection.Properties, func(user *licensing.User, err error) { found(names[0], user, err) }))
+		b.withActivity(selection.Properties, func(properties []string, found func(*licensing.User, error)) *read {
+			return user(names[0], properties, found)
+		}, func(user *licensing.User, err error) { found(names[0], user, err) })
 		return
 	}
 	asked := make(map[string]string, len(names)) // by lower-case name: the directory ignores case
@@ -322,14 +393,15 @@ func user(id string, properties []string, found func(*licensing.User, error)) *r
 	if strings.HasPrefix(id, "$") { // such names require the key in parentheses (Microsoft Graph, "Get a user")
 		path = "/users('" + url.PathEscape(strings.ReplaceAll(id, "'", "''")) + "')"
 	}
-	return entity(get(userEndpoint, at(path, "$select", selected(properties))), userType.Read, found)
+	r := get(userEndpoint, at(path, "$select", selected(properties)))
+	return entity(r, r.users(properties), found)
 }
 
 // usersWhere adds reads of users by a property that has one of the values.
 func (b *Batch) usersWhere(property string, values, properties []string, key func(*licensing.User) string, found func(string, *licensing.User, error)) {
 	for chunk := range slices.Chunk(values, inValues) {
 		r := get(usersEndpoint, at("/users", "$filter", in(property, chunk), "$select", selected(properties)))
-		b.add(all(r, userType.Read, func(users []*licensing.User, err error) {
+		b.add(all(r, r.users(properties), func(users []*licensing.User, err error) {
 			if err != nil {
 				for _, value := range chunk {
 					found(value, nil, err)

@@ -13,6 +13,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrForbidden: a permission is missing (403).
 	ErrForbidden = errors.New("forbidden")
+	// ErrUnlicensed: the tenant lacks a license for Microsoft Entra ID P1 or P2 (403).
+	ErrUnlicensed = errors.New("unlicensed")
 	// ErrUnauthenticated: the gateway got no token, or Microsoft Graph rejected it (401).
 	ErrUnauthenticated = errors.New("unauthenticated")
 	// ErrSignIn: the caller must sign in again or meet a claims challenge; see [Error.Claims].

@@ -45,6 +45,8 @@ type Filter struct {
 	CreatedFrom, CreatedUntil time.Time
 	// Search are the words of a search of users or groups, in lower case, separated by blanks.
 	Search string
+	// InactiveSince is the latest last sign-in of users. Microsoft Graph combines it with no other condition.
+	InactiveSince time.Time
 	// WithLicenseErrors selects groups with members that have license errors.
 	WithLicenseErrors bool
 }
