@@ -58,6 +58,7 @@ func TestNeverNull(t *testing.T) {
 	for field, query := range map[string]string{
 		"licensingOverview":          `{ licensingOverview { products { sku { id } } } }`,
 		"reprocessAssignments":       `mutation { reprocessAssignments(input: {userIds: []}) { results { outcome } } }`,
+		"setUsageLocation":           `mutation { setUsageLocation(input: {userIds: [], usageLocation: "CH"}) { results { outcome } } }`,
 		"reprocessLicenseAssignment": `mutation { reprocessLicenseAssignment(input: {userIds: []}) { results { outcome } } }`,
 	} {
 		answer := g.ask(query, nil)

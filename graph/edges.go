@@ -230,6 +230,8 @@ func init() { // not a literal: the functions refer to the table
 			}),
 			property("ReprocessPayload.results", func(p *model.ReprocessPayload) []*model.ReprocessResult { return p.Results }),
 			toOne("ReprocessResult.user", "", (*field).userNow),
+			property("SetUsageLocationPayload.results", func(p *model.SetUsageLocationPayload) []*model.SetUsageLocationResult { return p.Results }),
+			toOne("SetUsageLocationResult.user", "", (*field).userNow),
 		},
 	} {
 		for _, e := range list {

@@ -109,6 +109,7 @@ func TestEdgesBlock(t *testing.T) {
 		"UpdateAssignmentPayload.assignment": {&model.UpdateAssignmentPayload{Assignment: &licensing.Assignment{ID: "a"}}},
 		"CreateAssignmentResult.assignment":  {&model.CreateAssignmentResult{Assignment: &licensing.Assignment{ID: "a"}}},
 		"ReprocessResult.user":               {&model.ReprocessResult{UserID: id}},
+		"SetUsageLocationResult.user":        {&model.SetUsageLocationResult{UserID: id}},
 	}
 	samples := map[reflect.Type]any{}
 	for _, sample := range []any{

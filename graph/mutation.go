@@ -104,9 +104,6 @@ func (c *change) write(writes []licensing.Write, readBack func(open []int) map[i
 	return results
 }
 
-// noReadBack is the readBack of changes that cannot be read.
-func noReadBack([]int) map[int]licensing.WriteResult { return nil }
-
 // unconfirmed returns the indices of the changes to read back.
 func unconfirmed(writes []licensing.Write, results []licensing.WriteResult) []int {
 	var indices []int

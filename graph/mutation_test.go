@@ -21,13 +21,15 @@ const (
 	licenseEndpoint   = "POST /users/{id}/assignLicense"
 	ofGroupEndpoint   = "POST /groups/{id}/assignLicense"
 
+	updateUserEndpoint = "PATCH /users/{id}"
+
 	skuE3      = "05e9a617-0261-4cee-bb44-138d3ef5d965"
 	skuCopilot = "639dec6b-bb19-468b-871c-c5c441c4b0cb"
 	missingID  = "11111111-2222-4333-8444-555555555555"
 )
 
 var changes = []string{createEndpoint, changeEndpoint, deleteEndpoint, reprocessEndpoint, licenseEndpoint, ofGroupEndpoint,
-	"POST /users/{id}/reprocessLicenseAssignment"}
+	"POST /users/{id}/reprocessLicenseAssignment", updateUserEndpoint}
 
 // written returns the number of changes that the tenant received.
 func (g *gateway) written() int {
@@ -669,6 +671,7 @@ func TestCostOfChanges(t *testing.T) {
 		{fmt.Sprintf(`assignLicense(input: {assignedTo: {id: %q}, removeLicenses: [%q]}) { assignedTo { ... on User { assignedLicenses { skuId } } } }`, people[3], skuE3), 3},
 		{fmt.Sprintf(`reprocessAssignments(input: {userIds: [%q, %q]}) { results { outcome } }`, people[0], people[1]), 1},
 		{fmt.Sprintf(`reprocessLicenseAssignment(input: {userIds: [%q, %q]}) { results { user { displayName } } }`, people[0], people[1]), 2},
+		{fmt.Sprintf(`setUsageLocation(input: {userIds: [%q, %q], usageLocation: "CH"}) { results { user { usageLocation } } }`, people[0], people[1]), 2},
 	} {
 		g.forget()
 		r := g.ask("mutation { "+tt.mutation+" }", nil)
@@ -729,10 +732,55 @@ func TestEachElement(t *testing.T) {
 	if id := payload["results"].([]any)[0].(object)["assignedToId"].(string); len(id) > 256 || !strings.HasPrefix(long, id) {
 		t.Errorf("%q is returned for an invalid ID", id)
 	}
-	for _, field := range []string{"reprocessAssignments", "reprocessLicenseAssignment"} {
-		payload = g.change(t, `mutation($ids: [ID!]!) { `+field+`(input: {userIds: $ids}) { results { userId outcome userErrors { code field } } userErrors { code } } }`, object{"ids": mixed})
+	for _, field := range []string{"reprocessAssignments", "reprocessLicenseAssignment", "setUsageLocation"} {
+		location := map[string]string{"setUsageLocation": `, usageLocation: "CH"`}[field]
+		payload = g.change(t, `mutation($ids: [ID!]!) { `+field+`(input: {userIds: $ids`+location+`}) { results { userId outcome userErrors { code field } } userErrors { code } } }`, object{"ids": mixed})
 		if diff := difference(want, outcomes(payload)); diff != "" || len(payload["userErrors"].([]any)) != 3 {
 			t.Errorf("%s (-want +got):\n%s", field, diff)
+		}
+	}
+}
+
+// TestSetUsageLocation tests that a location is set, that an invalid one is rejected before anything is sent, and that a
+// lost response is read back.
+func TestSetUsageLocation(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	people := g.unlicensed(t, 3)
+	set := func(location string) object {
+		r := g.ask(`mutation($ids: [ID!]!, $location: String!) { setUsageLocation(input: {userIds: $ids, usageLocation: $location}) {
+			results { outcome user { usageLocation } userErrors { code } } userErrors { code field } } }`, object{"ids": people, "location": location})
+		payload := r.Data["setUsageLocation"].(object)
+		if lost := strings.Contains(string(r.raw), `"UNKNOWN"`); lost != (len(r.Errors) > 0) {
+			t.Errorf("%s", r.raw)
+		}
+		return payload
+	}
+	outcomes := func(payload object) (all []string) {
+		for _, result := range payload["results"].([]any) {
+			user := result.(object)["user"].(object)
+			all = append(all, fmt.Sprint(result.(object)["outcome"], " ", user["usageLocation"]))
+		}
+		return all
+	}
+	if diff := difference([]string{"DONE IS", "DONE IS", "DONE IS"}, outcomes(set("is"))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, location := range []string{"", "I", "Iceland", "1S", "ÅÄ"} {
+		g.forget()
+		payload := set(location)
+		if errs := payload["userErrors"].([]any); len(errs) != 1 || errs[0].(object)["code"] != "INVALID" || len(g.tenant.Counts()) > 0 {
+			t.Errorf("%q: %v", location, payload)
+		}
+	}
+	for made, want := range map[bool]string{true: "DONE NO", false: "UNKNOWN IS"} {
+		g.forget()
+		set("IS")
+		g.forget()
+		g.tenant.Inject(emulator.Fault{Endpoint: updateUserEndpoint, Act: made, Cut: true, Times: 1})
+		g.tenant.Inject(emulator.Fault{Endpoint: "POST /$batch", Act: made, Cut: true, Times: 1})
+		if got := outcomes(set("NO")); got[0] != want || g.written() > len(people) {
+			t.Errorf("made %v: %v with %d changes", made, got, g.written())
 		}
 	}
 }

@@ -42,7 +42,16 @@ func (r *mutationResolver) ReprocessLicenseAssignment(ctx context.Context, input
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
+func (r *mutationResolver) SetUsageLocation(ctx context.Context, input model.SetUsageLocationInput) (*model.ReprocessPayload, error) {
+	payload, err := newChange(ctx).setUsageLocation(input)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
+}
+
 func (r *reprocessResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
+	return resolveEach[*licensing.User](ctx, r.Resolver, objs)
+}
+
+func (r *setUsageLocationResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
 	return resolveEach[*licensing.User](ctx, r.Resolver, objs)
 }
 
@@ -52,7 +61,12 @@ func (r *Resolver) ReprocessResult() generated.ReprocessResultResolver {
 	return &reprocessResultResolver{r}
 }
 
+func (r *Resolver) SetUsageLocationResult() generated.SetUsageLocationResultResolver {
+	return &setUsageLocationResultResolver{r}
+}
+
 type (
-	mutationResolver        struct{ *Resolver }
-	reprocessResultResolver struct{ *Resolver }
+	mutationResolver               struct{ *Resolver }
+	reprocessResultResolver        struct{ *Resolver }
+	setUsageLocationResultResolver struct{ *Resolver }
 )

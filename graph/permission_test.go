@@ -309,6 +309,7 @@ func TestWritePermissions(t *testing.T) {
 		{"assignLicense", assignLicenses, readPeople, `(input: {assignedTo: {id: $person}, removeLicenses: [$product]}) { outcome userErrors { code } }`, ".outcome", "outcome"},
 		{"assignLicense to a group", assignLicenses, readGroups, `(input: {assignedTo: {type: GROUP, id: $group}, addLicenses: [{skuId: $product}]}) { outcome userErrors { code } }`, ".outcome", "outcome"},
 		{"reprocessLicenseAssignment", "User.ReadWrite.All", "", `(input: {userIds: [$person]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"setUsageLocation", "User.ReadWrite.All", "", `(input: {userIds: [$person], usageLocation: "IS"}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer g.tenant.Reset()
@@ -331,7 +332,7 @@ func TestWritePermissions(t *testing.T) {
 			}
 			forbidden(r, field+tt.path, tt.permission)
 			others := alternatives(r)
-			if (strings.Contains(tt.permission, "CloudLicensing") || tt.name == "reprocessLicenseAssignment") != (len(others) > 0) {
+			if (strings.Contains(tt.permission, "CloudLicensing") || slices.Contains([]string{"reprocessLicenseAssignment", "setUsageLocation"}, tt.name)) != (len(others) > 0) {
 				t.Errorf("%s has the alternatives %v", tt.permission, others)
 			}
 			if tt.look != "" {
@@ -379,6 +380,7 @@ func TestDescribedPermissions(t *testing.T) {
 		{"assignLicense, removed", `(input: {assignedTo: {id: $person}, removeLicenses: [$product]}) ` + single, [][]string{{assignLicenses}, {readPeople}}},
 		{"assignLicense to a group", `(input: {assignedTo: {type: GROUP, id: $group}, addLicenses: [{skuId: $product}]}) ` + single, [][]string{{assignLicenses}, {readGroups}, {readProducts}}},
 		{"reprocessLicenseAssignment", `(input: {userIds: [$person]}) ` + results, [][]string{{"User.ReadWrite.All", "Directory.ReadWrite.All"}}},
+		{"setUsageLocation", `(input: {userIds: [$person], usageLocation: "IS"}) ` + results, [][]string{{"User.ReadWrite.All", "Directory.ReadWrite.All"}}},
 	} {
 		field := strings.FieldsFunc(tt.name, func(r rune) bool { return r == ' ' || r == ',' })[0]
 		if described[field] == nil {

@@ -56,6 +56,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Mutation_assignLicense_args(ctx, raw)
 	case "Mutation.reprocessLicenseAssignment":
 		return ec.field_Mutation_reprocessLicenseAssignment_args(ctx, raw)
+	case "Mutation.setUsageLocation":
+		return ec.field_Mutation_setUsageLocation_args(ctx, raw)
 	case "Query.node":
 		return ec.field_Query_node_args(ctx, raw)
 	case "Query.nodes":

@@ -24,8 +24,12 @@ type MutationResolver interface {
 	ReprocessAssignments(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error)
 	AssignLicense(ctx context.Context, input model.AssignLicenseInput) (*model.AssignLicensePayload, error)
 	ReprocessLicenseAssignment(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error)
+	SetUsageLocation(ctx context.Context, input model.SetUsageLocationInput) (*model.ReprocessPayload, error)
 }
 type ReprocessResultResolver interface {
+	User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error)
+}
+type SetUsageLocationResultResolver interface {
 	User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error)
 }
 
@@ -95,6 +99,20 @@ func (ec *executionContext) field_Mutation_reprocessLicenseAssignment_args(ctx c
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReprocessInput, error) {
 			return ec.unmarshalNReprocessInput2licensegraphᚋgraphᚋmodelᚐReprocessInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_setUsageLocation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetUsageLocationInput, error) {
+			return ec.unmarshalNSetUsageLocationInput2licensegraphᚋgraphᚋmodelᚐSetUsageLocationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -385,6 +403,50 @@ func (ec *executionContext) fieldContext_Mutation_reprocessLicenseAssignment(ctx
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_setUsageLocation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_setUsageLocation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SetUsageLocation(ctx, fc.Args["input"].(model.SetUsageLocationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ReprocessPayload) graphql.Marshaler {
+			return ec.marshalOSetUsageLocationPayload2ᚖlicensegraphᚋgraphᚋmodelᚐReprocessPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_setUsageLocation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SetUsageLocationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_setUsageLocation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ReprocessPayload_results(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -582,6 +644,203 @@ func (ec *executionContext) fieldContext_ReprocessResult_userErrors(_ context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _SetUsageLocationPayload_results(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationPayload_results(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Results, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ReprocessResult) graphql.Marshaler {
+			return ec.marshalNSetUsageLocationResult2ᚕᚖlicensegraphᚋgraphᚋmodelᚐReprocessResultᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationPayload_results(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageLocationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SetUsageLocationResult(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetUsageLocationPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖlicensegraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageLocationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetUsageLocationResult_userId(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationResult_userId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationResult_userId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetUsageLocationResult", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _SetUsageLocationResult_outcome(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationResult_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v licensing.Outcome) graphql.Marshaler {
+			return ec.marshalNWriteOutcome2licensegraphᚋinternalᚋlicensingᚐOutcome(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationResult_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetUsageLocationResult", field, false, false, errors.New("field of type WriteOutcome does not have child fields"))
+}
+
+func (ec *executionContext) _SetUsageLocationResult_user(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationResult_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_SetUsageLocationResult_user(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.User) graphql.Marshaler {
+			return ec.marshalOUser2ᚖlicensegraphᚋinternalᚋlicensingᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationResult_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageLocationResult",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_SetUsageLocationResult_user(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessResult) (any, error) {
+	resolver := ec.Resolvers.SetUsageLocationResult()
+	if batch, ok := graphql.BatchParentsFor[*model.ReprocessResult](ctx, "SetUsageLocationResult"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.User(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.User](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"SetUsageLocationResult.user",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.User(ctx, []*model.ReprocessResult{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.User](
+		ctx,
+		results,
+		err,
+		"SetUsageLocationResult.user",
+	)
+}
+
+func (ec *executionContext) _SetUsageLocationResult_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessResult) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationResult_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖlicensegraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationResult_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageLocationResult",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UserError_field(ctx context.Context, field graphql.CollectedField, obj *model.UserError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -726,6 +985,43 @@ func (ec *executionContext) unmarshalInputReprocessInput(ctx context.Context, ob
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputSetUsageLocationInput(ctx context.Context, obj any) (model.SetUsageLocationInput, error) {
+	var it model.SetUsageLocationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"userIds", "usageLocation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "userIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserIDs = data
+		case "usageLocation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("usageLocation"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UsageLocation = data
+		}
+	}
+	return it, nil
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -792,6 +1088,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "reprocessLicenseAssignment":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_reprocessLicenseAssignment(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "setUsageLocation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_setUsageLocation(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -946,6 +1249,135 @@ func (ec *executionContext) _ReprocessResult(ctx context.Context, sel ast.Select
 	return out
 }
 
+var setUsageLocationPayloadImplementors = []string{"SetUsageLocationPayload"}
+
+func (ec *executionContext) _SetUsageLocationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReprocessPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setUsageLocationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetUsageLocationPayload")
+		case "results":
+			out.Values[i] = ec._SetUsageLocationPayload_results(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._SetUsageLocationPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var setUsageLocationResultImplementors = []string{"SetUsageLocationResult"}
+
+func (ec *executionContext) _SetUsageLocationResult(ctx context.Context, sel ast.SelectionSet, obj *model.ReprocessResult) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setUsageLocationResultImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetUsageLocationResult")
+		case "userId":
+			out.Values[i] = ec._SetUsageLocationResult_userId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "outcome":
+			out.Values[i] = ec._SetUsageLocationResult_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "user":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SetUsageLocationResult_user(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "userErrors":
+			out.Values[i] = ec._SetUsageLocationResult_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var userErrorImplementors = []string{"UserError"}
 
 func (ec *executionContext) _UserError(ctx context.Context, sel ast.SelectionSet, obj *model.UserError) graphql.Marshaler {
@@ -1049,6 +1481,38 @@ func (ec *executionContext) marshalNReprocessResult2ᚖlicensegraphᚋgraphᚋmo
 	return ec._ReprocessResult(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNSetUsageLocationInput2licensegraphᚋgraphᚋmodelᚐSetUsageLocationInput(ctx context.Context, v any) (model.SetUsageLocationInput, error) {
+	res, err := ec.unmarshalInputSetUsageLocationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSetUsageLocationResult2ᚕᚖlicensegraphᚋgraphᚋmodelᚐReprocessResultᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ReprocessResult) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "SetUsageLocationResult", v, nil)
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSetUsageLocationResult2ᚖlicensegraphᚋgraphᚋmodelᚐReprocessResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSetUsageLocationResult2ᚖlicensegraphᚋgraphᚋmodelᚐReprocessResult(ctx context.Context, sel ast.SelectionSet, v *model.ReprocessResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SetUsageLocationResult(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNUserError2ᚕᚖlicensegraphᚋgraphᚋmodelᚐUserErrorᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -1114,6 +1578,13 @@ func (ec *executionContext) marshalOReprocessPayload2ᚖlicensegraphᚋgraphᚋm
 		return graphql.Null
 	}
 	return ec._ReprocessPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSetUsageLocationPayload2ᚖlicensegraphᚋgraphᚋmodelᚐReprocessPayload(ctx context.Context, sel ast.SelectionSet, v *model.ReprocessPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SetUsageLocationPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOWriteOutcome2ᚖlicensegraphᚋinternalᚋlicensingᚐOutcome(ctx context.Context, v any) (*licensing.Outcome, error) {

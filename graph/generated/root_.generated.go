@@ -46,6 +46,7 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	ReprocessResult() ReprocessResultResolver
 	ServicePlan() ServicePlanResolver
+	SetUsageLocationResult() SetUsageLocationResultResolver
 	SubscribedSku() SubscribedSkuResolver
 	UpdateAssignmentPayload() UpdateAssignmentPayloadResolver
 	UsageRight() UsageRightResolver
@@ -379,6 +380,7 @@ type ComplexityRoot struct {
 		DeleteAssignment           func(childComplexity int, input model.DeleteAssignmentInput) int
 		ReprocessAssignments       func(childComplexity int, input model.ReprocessInput) int
 		ReprocessLicenseAssignment func(childComplexity int, input model.ReprocessInput) int
+		SetUsageLocation           func(childComplexity int, input model.SetUsageLocationInput) int
 		UpdateAssignment           func(childComplexity int, input model.UpdateAssignmentInput) int
 	}
 
@@ -493,6 +495,18 @@ type ComplexityRoot struct {
 		ErrorDetail     func(childComplexity int) int
 		IsResolved      func(childComplexity int) int
 		ServiceInstance func(childComplexity int) int
+	}
+
+	SetUsageLocationPayload struct {
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SetUsageLocationResult struct {
+		Outcome    func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		UserID     func(childComplexity int) int
 	}
 
 	SignInActivity struct {
@@ -2076,6 +2090,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReprocessLicenseAssignment(childComplexity, args["input"].(model.ReprocessInput)), true
+	case "Mutation.setUsageLocation":
+		if e.ComplexityRoot.Mutation.SetUsageLocation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setUsageLocation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetUsageLocation(childComplexity, args["input"].(model.SetUsageLocationInput)), true
 	case "Mutation.updateAssignment":
 		if e.ComplexityRoot.Mutation.UpdateAssignment == nil {
 			break
@@ -2613,6 +2638,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceProvisioningError.ServiceInstance(childComplexity), true
+
+	case "SetUsageLocationPayload.results":
+		if e.ComplexityRoot.SetUsageLocationPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationPayload.Results(childComplexity), true
+	case "SetUsageLocationPayload.userErrors":
+		if e.ComplexityRoot.SetUsageLocationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationPayload.UserErrors(childComplexity), true
+
+	case "SetUsageLocationResult.outcome":
+		if e.ComplexityRoot.SetUsageLocationResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationResult.Outcome(childComplexity), true
+	case "SetUsageLocationResult.user":
+		if e.ComplexityRoot.SetUsageLocationResult.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationResult.User(childComplexity), true
+	case "SetUsageLocationResult.userErrors":
+		if e.ComplexityRoot.SetUsageLocationResult.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationResult.UserErrors(childComplexity), true
+	case "SetUsageLocationResult.userId":
+		if e.ComplexityRoot.SetUsageLocationResult.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationResult.UserID(childComplexity), true
 
 	case "SignInActivity.lastNonInteractiveSignInDateTime":
 		if e.ComplexityRoot.SignInActivity.LastNonInteractiveSignInDateTime == nil {
@@ -3423,6 +3486,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputGroupFilter,
 		ec.unmarshalInputGroupOrder,
 		ec.unmarshalInputReprocessInput,
+		ec.unmarshalInputSetUsageLocationInput,
 		ec.unmarshalInputSubscribedSkuBySkuIDsInput,
 		ec.unmarshalInputSubscribedSkuFilter,
 		ec.unmarshalInputSubscribedSkuOrder,
@@ -4765,6 +4829,16 @@ type Mutation {
   reprocessLicenseAssignment("The users to reprocess." input: ReprocessInput!): ReprocessPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 1, each: 2, elements: "input.userIds")
+
+  """
+  Sets the usage location of users, which direct licenses require and which determines the available services: see the
+  remedy CORRECT_USAGE_LOCATION. Then reprocess the users. Costs one upstream request for each 20 users, and one to read
+  the selected payload. Needs User.ReadWrite.All or Directory.ReadWrite.All. Null only with FORBIDDEN, for a caller
+  without the scope; else each user has a result.
+  """
+  setUsageLocation("The users, and their usage location." input: SetUsageLocationInput!): SetUsageLocationPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 4, each: 2, elements: "input.userIds")
 }
 
 "Error in the input of a mutation that its caller can correct."
@@ -4859,6 +4933,36 @@ type ReprocessResult {
   "Whether Microsoft Graph accepted the request. It can take effect later."
   outcome: WriteOutcome!
   "The user, read after the request was accepted. Changes can appear later."
+  user: User
+    @upstream(shared: 15)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+
+"Input of ` + "`" + `setUsageLocation` + "`" + `."
+input SetUsageLocationInput {
+  "Object IDs of 1 to 100 users."
+  userIds: [ID!]!
+  "Country that determines the available services, an ISO 3166-1 alpha-2 code such as CH."
+  usageLocation: String!
+}
+
+"Results of ` + "`" + `setUsageLocation` + "`" + `."
+type SetUsageLocationPayload {
+  "One result per user, in input order. Empty if the input has none or too many, or no valid location."
+  results: [SetUsageLocationResult!]! @listSize(assumedSize: 20)
+  "All errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
+}
+
+"Result for one user."
+type SetUsageLocationResult {
+  "Object ID of the user."
+  userId: ID!
+  "Whether the location was set."
+  outcome: WriteOutcome!
+  "The user, read after the change, which can appear later."
   user: User
     @upstream(shared: 15)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
@@ -6817,6 +6921,30 @@ func (ec *executionContext) childFields_ServiceProvisioningError(ctx context.Con
 		return ec.fieldContext_ServiceProvisioningError_errorDetail(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServiceProvisioningError", field.Name)
+}
+
+func (ec *executionContext) childFields_SetUsageLocationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_SetUsageLocationPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetUsageLocationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetUsageLocationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetUsageLocationResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userId":
+		return ec.fieldContext_SetUsageLocationResult_userId(ctx, field)
+	case "outcome":
+		return ec.fieldContext_SetUsageLocationResult_outcome(ctx, field)
+	case "user":
+		return ec.fieldContext_SetUsageLocationResult_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetUsageLocationResult_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetUsageLocationResult", field.Name)
 }
 
 func (ec *executionContext) childFields_SignInActivity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

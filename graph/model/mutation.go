@@ -107,6 +107,18 @@ type ReprocessResult struct {
 	UserErrors []*UserError
 }
 
+// SetUsageLocationInput is the input of setUsageLocation.
+type SetUsageLocationInput struct {
+	UserIDs       []string
+	UsageLocation string
+}
+
+// SetUsageLocation has the results of setUsageLocation.
+type (
+	SetUsageLocationPayload = ReprocessPayload
+	SetUsageLocationResult  = ReprocessResult
+)
+
 // AssignLicenseInput is the input of assignLicense.
 type AssignLicenseInput struct {
 	AssignedTo     *AssigneeInput

@@ -1,7 +1,7 @@
 package licensing
 
 // Write is a change of the tenant's licenses: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
-// [ReprocessAssignments], [AssignLicense] or [ReprocessLicenseAssignment].
+// [ReprocessAssignments], [AssignLicense], [ReprocessLicenseAssignment] or [SetUsageLocation].
 type Write interface{ isWrite() }
 
 // CreateAssignment assigns a unit of an allotment.
@@ -36,6 +36,11 @@ type AssignLicense struct {
 
 // ReprocessLicenseAssignment reprocesses a user's licenses that are inherited from groups.
 type ReprocessLicenseAssignment struct{ UserID string }
+
+// SetUsageLocation sets the usage location of a user, an ISO 3166-1 alpha-2 code in capitals.
+type SetUsageLocation struct{ UserID, UsageLocation string }
+
+func (SetUsageLocation) isWrite() {}
 
 func (CreateAssignment) isWrite() {}
 

@@ -193,7 +193,7 @@ func alternatives(endpoint string) []string {
 	switch {
 	case endpoint == companySubscriptionsEndpoint:
 		return []string{"Directory.Read.All"}
-	case endpoint == reprocessLicenseAssignmentEndpoint:
+	case endpoint == reprocessLicenseAssignmentEndpoint, endpoint == updateUserEndpoint:
 		return []string{"Directory.ReadWrite.All"}
 	case !strings.Contains(path, "/cloudLicensing/"):
 		return nil

@@ -23,6 +23,7 @@ const (
 	reprocessAssignmentsEndpoint       = "POST /users/{id}/cloudLicensing/assignments/reprocessAssignments"
 	assignLicenseOfUserEndpoint        = "POST /users/{id}/assignLicense"
 	assignLicenseOfGroupEndpoint       = "POST /groups/{id}/assignLicense"
+	updateUserEndpoint                 = "PATCH /users/{id}"
 	reprocessLicenseAssignmentEndpoint = "POST /users/{id}/reprocessLicenseAssignment"
 )
 
@@ -35,6 +36,7 @@ func init() {
 		reprocessAssignmentsEndpoint:       "CloudLicensing.AssignLicenses.Organization",
 		assignLicenseOfUserEndpoint:        "LicenseAssignment.ReadWrite.All",
 		assignLicenseOfGroupEndpoint:       "LicenseAssignment.ReadWrite.All",
+		updateUserEndpoint:                 "User.ReadWrite.All",
 		reprocessLicenseAssignmentEndpoint: "User.ReadWrite.All",
 	})
 }
@@ -363,6 +365,11 @@ func (c *Client) change(w licensing.Write) *change {
 		return &change{success: success{status: http.StatusOK, id: w.UserID}, request: request{
 			endpoint: reprocessLicenseAssignmentEndpoint, method: http.MethodPost,
 			url: below("/users", w.UserID, "reprocessLicenseAssignment"), body: struct{}{},
+		}}
+	case licensing.SetUsageLocation:
+		return &change{success: success{status: http.StatusNoContent, silent: true}, request: request{
+			endpoint: updateUserEndpoint, method: http.MethodPatch, url: below("/users", w.UserID),
+			body: map[string]string{"usageLocation": w.UsageLocation},
 		}}
 	}
 	return &change{invalid: &upstream.InputError{Message: "unknown type of change"}}

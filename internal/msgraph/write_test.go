@@ -88,6 +88,7 @@ func TestWrites(t *testing.T) {
 			`{"addLicenses":[{"skuId":"` + string(sku1) + `","disabledPlans":[]}],"removeLicenses":[]}`, ok(`{"id":"u1"}`), nil},
 		{licensing.AssignLicense{AssignedTo: toGroup, Remove: []licensing.GUID{sku2}}, "POST /groups/g1/assignLicense",
 			`{"addLicenses":[],"removeLicenses":["` + string(sku2) + `"]}`, reply{status: 202, body: `{"id":"g1"}`}, nil},
+		{licensing.SetUsageLocation{UserID: "u1", UsageLocation: "CH"}, "PATCH /users/u1", `{"usageLocation":"CH"}`, done, nil},
 		{licensing.ReprocessLicenseAssignment{UserID: "u1"}, "POST /users/u1/reprocessLicenseAssignment", `{}`, ok(`{"id":"u1"}`), nil},
 	} {
 		s := newService(t, func(c call) reply {
