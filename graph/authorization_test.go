@@ -127,7 +127,7 @@ func TestPermissionsOfSchema(t *testing.T) {
 	}
 	notPersonal := []string{
 		"id", "deletedDateTime", "accountEnabled", "usageLocation", "userType", "assignedLicenses", "assignedPlans", "licenseAssignmentStates",
-		"licenseDetails", "assignments", "usageRights", "waitingMembers", "createdDateTime", "onPremisesSyncEnabled", "provisionedPlans", "isLicenseReconciliationNeeded", "memberOf",
+		"licenseDetails", "licenseChanges", "assignments", "usageRights", "waitingMembers", "createdDateTime", "onPremisesSyncEnabled", "provisionedPlans", "isLicenseReconciliationNeeded", "memberOf",
 		"deviceId", "operatingSystem", "operatingSystemVersion", "odataType",
 	}
 	for _, typeName := range []string{"User", "Device", "OtherDirectoryObject"} {

@@ -243,6 +243,9 @@ var edgeCosts = []edgeCost{
 	{"AssignedLicense.disabledPlans with more", `users(first: N) { nodes { assignedLicenses { disabledPlans { provisioningStatus } } } }`, []step{one, one}},
 
 	{"User.licenseAssignmentStates", `users(first: N) { nodes { licenseAssignmentStates { skuId state error } } }`, []step{one}},
+	{"LicenseChange.added", `users(first: N) { nodes { licenseChanges { added { consumedUnits } } } }`, []step{atOnce(one, one), each}},
+	{"LicenseChange.removed", `users(first: N) { nodes { licenseChanges(first: 1) { removed { consumedUnits } } } }`, []step{atOnce(one, one), each}},
+	{"LicenseChange.added names", `users(first: N) { nodes { licenseChanges { added { productName } removed { skuId } } } }`, []step{one, each}},
 	{"LicenseDetails.sku", `users(first: N) { nodes { licenseDetails { sku { consumedUnits } } } }`, []step{atOnce(one, one), each}},
 	{"LicenseDetails.sku names", `users(first: N) { nodes { licenseDetails { sku { productName } } } }`, []step{one, each}},
 	{"User.assignmentErrors with assignees", `users(first: N) { nodes { assignmentErrors { code assignedTo { id } } } }`, []step{one, each}},

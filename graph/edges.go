@@ -103,6 +103,13 @@ func init() { // not a literal: the functions refer to the table
 			property("User.assignedLicenses", func(u *licensing.User) []*licensing.AssignedLicense { return u.AssignedLicenses }),
 			toMany("User.licenseAssignmentStates", "licenseAssignmentStates", listOf[*licensing.User](licenseStatesOfUser)),
 			toMany("User.licenseDetails", "", listOf[*licensing.User](licenseDetailsOfUser)),
+			toMany("User.licenseChanges", "", (*field).licenseChangesOfUser),
+			toMany("LicenseChange.added", "", func(f *field, c *licensing.LicenseChange) ([]*licensing.SubscribedSku, error) {
+				return f.skusOf(c.AddedSkuIds)
+			}),
+			toMany("LicenseChange.removed", "", func(f *field, c *licensing.LicenseChange) ([]*licensing.SubscribedSku, error) {
+				return f.skusOf(c.RemovedSkuIds)
+			}),
 			toMany("User.assignments", "", listOf[*licensing.User](assignmentsOfUser)),
 			toMany("User.assignmentErrors", "", listOf[*licensing.User](errorsOfUser)),
 			toMany("User.waitingMembers", "", listOf[*licensing.User](waitingMembersOfUser)),
@@ -129,6 +136,7 @@ func init() { // not a literal: the functions refer to the table
 		connection[licensing.DirectoryObject]("DirectoryObject"),
 		{
 			property("Group.assignedLicenses", func(g *licensing.Group) []*licensing.AssignedLicense { return g.AssignedLicenses }),
+			toMany("Group.licenseChanges", "", (*field).licenseChangesOfGroup),
 			toMany("Group.assignments", "", listOf[*licensing.Group](assignmentsOfGroup)),
 			toMany("Group.usageRights", "", (*field).usageRightsOfGroup),
 			toOne("Group.members", "", (*field).members),

@@ -123,6 +123,7 @@ func TestEdgesBlock(t *testing.T) {
 		}},
 		&licensing.AssignmentError{ID: "e", SkuID: &sku, Message: "of " + string(plan)}, &licensing.UsageRight{ID: "u", HolderID: &holder, SkuID: &sku},
 		&licensing.CompanySubscription{SkuID: &sku}, &licensing.AllotmentSubscription{SubscriptionID: "s"},
+		&licensing.LicenseChange{AddedSkuIds: []licensing.GUID{sku}, RemovedSkuIds: []licensing.GUID{sku}},
 		&licensing.SubscribedSku{SkuID: &sku}, &licensing.ServicePlan{ServicePlanID: &plan},
 		&model.LicensingOverview{}, &model.ProductOverview{Sku: &licensing.SubscribedSku{SkuID: &sku}},
 		&model.AssignmentErrorOverview{Errors: []*licensing.AssignmentError{{ID: "e", SkuID: &sku}}},

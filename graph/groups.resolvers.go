@@ -12,6 +12,10 @@ import (
 	"licensegraph/internal/licensing"
 )
 
+func (r *groupResolver) LicenseChanges(ctx context.Context, objs []*licensing.Group, first *int32) ([][]*licensing.LicenseChange, error) {
+	return resolveEach[[]*licensing.LicenseChange](ctx, r.Resolver, objs)
+}
+
 func (r *groupResolver) Assignments(ctx context.Context, objs []*licensing.Group) ([][]*licensing.Assignment, error) {
 	return resolveEach[[]*licensing.Assignment](ctx, r.Resolver, objs)
 }

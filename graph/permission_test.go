@@ -33,7 +33,7 @@ const (
 
 // withRoles restarts the gateway with an application that has these permissions.
 func (g *gateway) withRoles(roles ...string) {
-	g.tenant.SetVariants(emulator.Variants{Devices: true, Roles: roles})
+	g.tenant.SetVariants(emulator.Variants{Devices: true, Roles: roles, Throttling: emulator.Throttling{Off: true}})
 	g.restart()
 	g.forget()
 }
@@ -65,6 +65,8 @@ func permissionCases() []permissionCase {
 		{"User.signInActivity", readAudit, []string{readPeople}, `users(first: 3) { nodes { id signInActivity { lastSignInDateTime } } }`, "users.nodes.#.signInActivity"},
 		{"User.employeeLeaveDateTime", readLeaves, []string{readPeople}, `users(first: 200) { nodes { id employeeLeaveDateTime } }`, "users.nodes.#.employeeLeaveDateTime"},
 		ofPeople("User.licenseDetails", readPeople, "licenseDetails { id }"),
+		{"User.licenseChanges", readAudit, []string{readPeople}, `user(id: $person) { id licenseChanges { when } }`, "user.licenseChanges"},
+		{"Group.licenseChanges", readAudit, []string{readGroups}, `group(id: $group) { id licenseChanges { when } }`, "group.licenseChanges"},
 		{"AssignmentError.licenseAssignmentStates", readPeople, []string{readLicensing},
 			`assignmentErrors(first: 20) { nodes { id assignedTo { id } licenseAssignmentStates { state } } }`, "assignmentErrors.nodes.#.licenseAssignmentStates"},
 		{"AssignmentErrorOverview.byGroup", readPeople, []string{readLicensing}, `licensingOverview { assignmentErrors { total byGroup { count } } }`, "licensingOverview.assignmentErrors.byGroup"},

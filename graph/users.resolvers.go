@@ -52,6 +52,10 @@ func (r *userResolver) LicenseDetails(ctx context.Context, objs []*licensing.Use
 	return resolveEach[[]*licensing.LicenseDetails](ctx, r.Resolver, objs)
 }
 
+func (r *userResolver) LicenseChanges(ctx context.Context, objs []*licensing.User, first *int32) ([][]*licensing.LicenseChange, error) {
+	return resolveEach[[]*licensing.LicenseChange](ctx, r.Resolver, objs)
+}
+
 func (r *userResolver) Assignments(ctx context.Context, objs []*licensing.User) ([][]*licensing.Assignment, error) {
 	return resolveEach[[]*licensing.Assignment](ctx, r.Resolver, objs)
 }

@@ -67,6 +67,7 @@ type Loaders struct {
 	Allotments                *Loader[upstream.Tenant, []*licensing.Allotment]
 	SubscribedSkus            *Loader[upstream.Tenant, []*licensing.SubscribedSku]
 	CompanySubscriptions      *Loader[upstream.Tenant, []*licensing.CompanySubscription]
+	LicenseChangesByKey       *Loader[licensing.LicenseChangesKey, []*licensing.LicenseChange]
 
 	// Observe, if set, is called for each read that is added to a batch, with its number of keys. Set it before the
 	// first round.
@@ -100,6 +101,7 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l.addWaitingMembers()
 	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 	l.CompanySubscriptions = newLoader(l, msgraph.AllCompanySubscriptions, nil)
+	l.LicenseChangesByKey = newLoader(l, msgraph.LicenseChangesOf, nil)
 	return l
 }
 

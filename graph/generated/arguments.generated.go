@@ -34,6 +34,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Entity_findManyUserByIDs_args(ctx, raw)
 	case "Entity.findManyUserByUserPrincipalNames":
 		return ec.field_Entity_findManyUserByUserPrincipalNames_args(ctx, raw)
+	case "Group.licenseChanges":
+		return ec.field_Group_licenseChanges_args(ctx, raw)
 	case "Group.usageRights":
 		return ec.field_Group_usageRights_args(ctx, raw)
 	case "Group.members":
@@ -98,6 +100,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_SubscribedSku_assignmentErrors_args(ctx, raw)
 	case "User.memberOf":
 		return ec.field_User_memberOf_args(ctx, raw)
+	case "User.licenseChanges":
+		return ec.field_User_licenseChanges_args(ctx, raw)
 	case "User.usageRights":
 		return ec.field_User_usageRights_args(ctx, raw)
 	case "__Directive.args":

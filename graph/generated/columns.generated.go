@@ -710,6 +710,10 @@ func columnOfGroup(c *columns.Column[*licensing.Group]) columns.Row {
 		return columns.Plain(c, columns.List(true, kindOfAssignedLicense(false)), func(obj *licensing.Group) []*licensing.AssignedLicense { return obj.AssignedLicenses })
 	case "licenseProcessingState":
 		return columns.Plain(c, kindOfLicenseProcessingState(true), func(obj *licensing.Group) *licensing.LicenseProcessingState { return obj.LicenseProcessingState })
+	case "licenseChanges":
+		return columns.Batch(c.Decoded(Arguments), columns.List(true, kindOfLicenseChange(false)), func(ctx context.Context, objs []*licensing.Group, args map[string]any) ([][]*licensing.LicenseChange, error) {
+			return c.Resolvers().(ResolverRoot).Group().LicenseChanges(ctx, objs, args["first"].(*int32))
+		})
 	case "assignments":
 		return columns.Batch(c, columns.List(true, kindOfAssignment(false)), func(ctx context.Context, objs []*licensing.Group, _ map[string]any) ([][]*licensing.Assignment, error) {
 			return c.Resolvers().(ResolverRoot).Group().Assignments(ctx, objs)
@@ -770,6 +774,26 @@ func columnOfGroupEdge(c *columns.Column[*model.Edge[*licensing.Group]]) columns
 	return nil
 }
 
+func kindOfLicenseActor(nullable bool) columns.Kind[*licensing.LicenseActor] {
+	return columns.Objects(nullable, "LicenseActor", licenseActorImplementors, columnOfLicenseActor)
+}
+
+func columnOfLicenseActor(c *columns.Column[*licensing.LicenseActor]) columns.Row {
+	switch c.Name {
+	case "kind":
+		return columns.Plain(c, columns.Text[licensing.LicenseActorKind](), func(obj *licensing.LicenseActor) licensing.LicenseActorKind { return obj.Kind })
+	case "id":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseActor) *string { return obj.ID })
+	case "appId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseActor) *string { return obj.AppID })
+	case "displayName":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseActor) *string { return obj.DisplayName })
+	case "userPrincipalName":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseActor) *string { return obj.UserPrincipalName })
+	}
+	return nil
+}
+
 func kindOfLicenseAssignmentState(nullable bool) columns.Kind[*licensing.LicenseAssignmentState] {
 	return columns.Objects(nullable, "LicenseAssignmentState", licenseAssignmentStateImplementors, columnOfLicenseAssignmentState)
 }
@@ -804,6 +828,46 @@ func columnOfLicenseAssignmentState(c *columns.Column[*licensing.LicenseAssignme
 		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.LicenseAssignmentState) *time.Time { return obj.LastUpdatedDateTime })
 	case "remedy":
 		return columns.Plain(c, kindOfRemedy(true), func(obj *licensing.LicenseAssignmentState) *licensing.Remedy { return obj.Remedy() })
+	}
+	return nil
+}
+
+func kindOfLicenseChange(nullable bool) columns.Kind[*licensing.LicenseChange] {
+	return columns.Objects(nullable, "LicenseChange", licenseChangeImplementors, columnOfLicenseChange)
+}
+
+func columnOfLicenseChange(c *columns.Column[*licensing.LicenseChange]) columns.Row {
+	switch c.Name {
+	case "when":
+		return columns.Plain(c, columns.Optional(columns.Scalar(model.AppendDateTime)), func(obj *licensing.LicenseChange) *time.Time { return obj.When })
+	case "by":
+		return columns.Plain(c, kindOfLicenseActor(true), func(obj *licensing.LicenseChange) *licensing.LicenseActor { return obj.By })
+	case "activity":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseChange) *string { return obj.Activity })
+	case "detailsAvailable":
+		return columns.Plain(c, columns.Boolean(), func(obj *licensing.LicenseChange) bool { return obj.DetailsAvailable })
+	case "addedSkuIds":
+		return columns.Plain(c, columns.List(true, columns.Text[licensing.GUID]()), func(obj *licensing.LicenseChange) []licensing.GUID { return obj.AddedSkuIds })
+	case "added":
+		return columns.Batch(c, columns.List(true, kindOfSubscribedSku(true)), func(ctx context.Context, objs []*licensing.LicenseChange, _ map[string]any) ([][]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).LicenseChange().Added(ctx, objs)
+		})
+	case "removedSkuIds":
+		return columns.Plain(c, columns.List(true, columns.Text[licensing.GUID]()), func(obj *licensing.LicenseChange) []licensing.GUID { return obj.RemovedSkuIds })
+	case "removed":
+		return columns.Batch(c, columns.List(true, kindOfSubscribedSku(true)), func(ctx context.Context, objs []*licensing.LicenseChange, _ map[string]any) ([][]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).LicenseChange().Removed(ctx, objs)
+		})
+	case "plansOnly":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.LicenseChange) *bool { return obj.PlansOnly })
+	case "result":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.AuditResult]()), func(obj *licensing.LicenseChange) *licensing.AuditResult { return obj.Result() })
+	case "resultText":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseChange) *string { return obj.ResultText })
+	case "resultReason":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseChange) *string { return obj.ResultReason })
+	case "correlationId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseChange) *string { return obj.CorrelationID })
 	}
 	return nil
 }
@@ -1375,6 +1439,10 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 	case "licenseDetails":
 		return columns.Batch(c, columns.List(true, kindOfLicenseDetails(false)), func(ctx context.Context, objs []*licensing.User, _ map[string]any) ([][]*licensing.LicenseDetails, error) {
 			return c.Resolvers().(ResolverRoot).User().LicenseDetails(ctx, objs)
+		})
+	case "licenseChanges":
+		return columns.Batch(c.Decoded(Arguments), columns.List(true, kindOfLicenseChange(false)), func(ctx context.Context, objs []*licensing.User, args map[string]any) ([][]*licensing.LicenseChange, error) {
+			return c.Resolvers().(ResolverRoot).User().LicenseChanges(ctx, objs, args["first"].(*int32))
 		})
 	case "assignments":
 		return columns.Batch(c, columns.List(true, kindOfAssignment(false)), func(ctx context.Context, objs []*licensing.User, _ map[string]any) ([][]*licensing.Assignment, error) {

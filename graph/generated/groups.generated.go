@@ -19,6 +19,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type GroupResolver interface {
+	LicenseChanges(ctx context.Context, objs []*licensing.Group, first *int32) ([][]*licensing.LicenseChange, error)
 	Assignments(ctx context.Context, objs []*licensing.Group) ([][]*licensing.Assignment, error)
 	UsageRights(ctx context.Context, objs []*licensing.Group, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error)
 	Members(ctx context.Context, objs []*licensing.Group, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error)
@@ -50,6 +51,20 @@ func (ec *executionContext) field_Group_assignmentErrors_args(ctx context.Contex
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Group_licenseChanges_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
 	return args, nil
 }
 
@@ -506,6 +521,73 @@ func (ec *executionContext) fieldContext_Group_licenseProcessingState(_ context.
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Group_licenseChanges(ctx context.Context, field graphql.CollectedField, obj *licensing.Group) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Group_licenseChanges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Group_licenseChanges(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.LicenseChange) graphql.Marshaler {
+			return ec.marshalOLicenseChange2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseChangeᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Group_licenseChanges(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Group",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LicenseChange(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Group_licenseChanges_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Group_licenseChanges(ctx context.Context, field graphql.CollectedField, obj *licensing.Group) (any, error) {
+	resolver := ec.Resolvers.Group()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*licensing.Group](ctx, "Group"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.LicenseChanges(ctx, batch.Parents, fc.Args["first"].(*int32))
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.LicenseChange](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Group.licenseChanges",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.LicenseChanges(ctx, []*licensing.Group{obj}, fc.Args["first"].(*int32))
+	return graphql.ResolveBatchSingleResult[[]*licensing.LicenseChange](
+		ctx,
+		results,
+		err,
+		"Group.licenseChanges",
+	)
 }
 
 func (ec *executionContext) _Group_assignments(ctx context.Context, field graphql.CollectedField, obj *licensing.Group) (ret graphql.Marshaler) {
@@ -1302,6 +1384,44 @@ func (ec *executionContext) _Group(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "licenseChanges":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Group_licenseChanges(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "assignments":
 			field := field
 

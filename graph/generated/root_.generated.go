@@ -39,6 +39,7 @@ type ResolverRoot interface {
 	Entity() EntityResolver
 	Group() GroupResolver
 	LicenseAssignmentState() LicenseAssignmentStateResolver
+	LicenseChange() LicenseChangeResolver
 	LicenseDetails() LicenseDetailsResolver
 	LicensingOverview() LicensingOverviewResolver
 	Mutation() MutationResolver
@@ -296,6 +297,7 @@ type ComplexityRoot struct {
 		GroupTypes                    func(childComplexity int) int
 		ID                            func(childComplexity int) int
 		IsAssignableToRole            func(childComplexity int) int
+		LicenseChanges                func(childComplexity int, first *int32) int
 		LicenseProcessingState        func(childComplexity int) int
 		Mail                          func(childComplexity int) int
 		MailEnabled                   func(childComplexity int) int
@@ -321,6 +323,14 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	LicenseActor struct {
+		AppID             func(childComplexity int) int
+		DisplayName       func(childComplexity int) int
+		ID                func(childComplexity int) int
+		Kind              func(childComplexity int) int
+		UserPrincipalName func(childComplexity int) int
+	}
+
 	LicenseAssignmentState struct {
 		AssignedByGroup     func(childComplexity int) int
 		AssignedByGroupID   func(childComplexity int) int
@@ -333,6 +343,22 @@ type ComplexityRoot struct {
 		SkuID               func(childComplexity int) int
 		State               func(childComplexity int) int
 		StateText           func(childComplexity int) int
+	}
+
+	LicenseChange struct {
+		Activity         func(childComplexity int) int
+		Added            func(childComplexity int) int
+		AddedSkuIds      func(childComplexity int) int
+		By               func(childComplexity int) int
+		CorrelationID    func(childComplexity int) int
+		DetailsAvailable func(childComplexity int) int
+		PlansOnly        func(childComplexity int) int
+		Removed          func(childComplexity int) int
+		RemovedSkuIds    func(childComplexity int) int
+		Result           func(childComplexity int) int
+		ResultReason     func(childComplexity int) int
+		ResultText       func(childComplexity int) int
+		When             func(childComplexity int) int
 	}
 
 	LicenseDetails struct {
@@ -603,6 +629,7 @@ type ComplexityRoot struct {
 		IsLicenseReconciliationNeeded func(childComplexity int) int
 		JobTitle                      func(childComplexity int) int
 		LicenseAssignmentStates       func(childComplexity int) int
+		LicenseChanges                func(childComplexity int, first *int32) int
 		LicenseDetails                func(childComplexity int) int
 		Mail                          func(childComplexity int) int
 		Manager                       func(childComplexity int) int
@@ -1711,6 +1738,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Group.IsAssignableToRole(childComplexity), true
+	case "Group.licenseChanges":
+		if e.ComplexityRoot.Group.LicenseChanges == nil {
+			break
+		}
+
+		args, err := ec.field_Group_licenseChanges_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Group.LicenseChanges(childComplexity, args["first"].(*int32)), true
 	case "Group.licenseProcessingState":
 		if e.ComplexityRoot.Group.LicenseProcessingState == nil {
 			break
@@ -1836,6 +1874,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GroupEdge.Node(childComplexity), true
 
+	case "LicenseActor.appId":
+		if e.ComplexityRoot.LicenseActor.AppID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseActor.AppID(childComplexity), true
+	case "LicenseActor.displayName":
+		if e.ComplexityRoot.LicenseActor.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseActor.DisplayName(childComplexity), true
+	case "LicenseActor.id":
+		if e.ComplexityRoot.LicenseActor.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseActor.ID(childComplexity), true
+	case "LicenseActor.kind":
+		if e.ComplexityRoot.LicenseActor.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseActor.Kind(childComplexity), true
+	case "LicenseActor.userPrincipalName":
+		if e.ComplexityRoot.LicenseActor.UserPrincipalName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseActor.UserPrincipalName(childComplexity), true
+
 	case "LicenseAssignmentState.assignedByGroup":
 		if e.ComplexityRoot.LicenseAssignmentState.AssignedByGroup == nil {
 			break
@@ -1902,6 +1971,85 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LicenseAssignmentState.StateText(childComplexity), true
+
+	case "LicenseChange.activity":
+		if e.ComplexityRoot.LicenseChange.Activity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.Activity(childComplexity), true
+	case "LicenseChange.added":
+		if e.ComplexityRoot.LicenseChange.Added == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.Added(childComplexity), true
+	case "LicenseChange.addedSkuIds":
+		if e.ComplexityRoot.LicenseChange.AddedSkuIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.AddedSkuIds(childComplexity), true
+	case "LicenseChange.by":
+		if e.ComplexityRoot.LicenseChange.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.By(childComplexity), true
+	case "LicenseChange.correlationId":
+		if e.ComplexityRoot.LicenseChange.CorrelationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.CorrelationID(childComplexity), true
+	case "LicenseChange.detailsAvailable":
+		if e.ComplexityRoot.LicenseChange.DetailsAvailable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.DetailsAvailable(childComplexity), true
+	case "LicenseChange.plansOnly":
+		if e.ComplexityRoot.LicenseChange.PlansOnly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.PlansOnly(childComplexity), true
+	case "LicenseChange.removed":
+		if e.ComplexityRoot.LicenseChange.Removed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.Removed(childComplexity), true
+	case "LicenseChange.removedSkuIds":
+		if e.ComplexityRoot.LicenseChange.RemovedSkuIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.RemovedSkuIds(childComplexity), true
+	case "LicenseChange.result":
+		if e.ComplexityRoot.LicenseChange.Result == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.Result(childComplexity), true
+	case "LicenseChange.resultReason":
+		if e.ComplexityRoot.LicenseChange.ResultReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.ResultReason(childComplexity), true
+	case "LicenseChange.resultText":
+		if e.ComplexityRoot.LicenseChange.ResultText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.ResultText(childComplexity), true
+	case "LicenseChange.when":
+		if e.ComplexityRoot.LicenseChange.When == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseChange.When(childComplexity), true
 
 	case "LicenseDetails.id":
 		if e.ComplexityRoot.LicenseDetails.ID == nil {
@@ -3121,6 +3269,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.LicenseAssignmentStates(childComplexity), true
+	case "User.licenseChanges":
+		if e.ComplexityRoot.User.LicenseChanges == nil {
+			break
+		}
+
+		args, err := ec.field_User_licenseChanges_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.LicenseChanges(childComplexity, args["first"].(*int32)), true
 	case "User.licenseDetails":
 		if e.ComplexityRoot.User.LicenseDetails == nil {
 			break
@@ -4461,6 +4620,17 @@ type Group implements DirectoryObject & Node @key(fields: "id") {
   "Progress of assigning the group's licenses to its members."
   licenseProcessingState: LicenseProcessingState
   """
+  Changes of the group's licenses in the directory's audit log, newest first: who made them, when, and which products
+  they added and removed. The log keeps them for 7 days, or 30 with Microsoft Entra ID P1 or P2, and shows them after
+  minutes, up to an hour. One upstream request for each group. Microsoft Graph permits only five in ten seconds for
+  the tenant; further groups have an error with the time to wait. The default cost limit allows about 20 groups. Needs
+  AuditLog.Read.All and, on behalf of a user, a directory role such as Reports Reader or Security Reader.
+  """
+  licenseChanges("Number of changes to return: 1 to 100." first: Int = 20 @pageSize(most: 100)): [LicenseChange!]
+    @listSize(slicingArguments: ["first"], requireOneSlicingArgument: false)
+    @cost(weight: 400)
+    @upstream(each: 1)
+  """
   Assignments of allotments to the group. One upstream request for 20 groups. Needs CloudLicensing.Read.All or
   Group.Read.All.
   """
@@ -4611,7 +4781,7 @@ enum RemedyAction {
   CORRECT_USAGE_LOCATION
   "Remove the duplicate mail address."
   REMOVE_DUPLICATE_ADDRESS
-  "Read the directory's audit log, then reprocess."
+  "Read the directory's audit log, then reprocess. ` + "`" + `User.licenseChanges` + "`" + ` has the changes of licenses in it."
   READ_AUDIT_LOG
 }
 
@@ -4644,6 +4814,82 @@ enum LicenseErrorCode {
   "Any other error; see the directory's audit log."
   OTHER
   "An error that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
+  UNKNOWN_FUTURE_VALUE
+}
+`, BuiltIn: false},
+	{Name: "../../schema/license_changes.graphqls", Input: `"A change of the licenses of a user or a group, from the directory's audit log."
+type LicenseChange {
+  "Time of the change."
+  when: DateTime
+  "Who changed the licenses; null if the record does not name it."
+  by: LicenseActor
+  "Name of the activity in the audit log, such as ` + "`" + `Change user license` + "`" + `."
+  activity: String
+  """
+  Whether the audit log has the licenses before and after the change. It lacks them in records of large changes: then
+  ` + "`" + `added` + "`" + `, ` + "`" + `removed` + "`" + ` and ` + "`" + `plansOnly` + "`" + ` are null, although something changed.
+  """
+  detailsAvailable: Boolean!
+  "IDs of products that were added."
+  addedSkuIds: [UUID!] @listSize(assumedSize: 2)
+  """
+  Products that were added, in the order of ` + "`" + `addedSkuIds` + "`" + `. Names come from the built-in catalog at no cost; for other
+  fields, null stands in place of a product that the tenant isn't subscribed to.
+  """
+  added: [SubscribedSku]
+    @listSize(assumedSize: 2)
+    @upstream(once: 1)
+  "IDs of products that were removed."
+  removedSkuIds: [UUID!] @listSize(assumedSize: 2)
+  "Products that were removed, in the order of ` + "`" + `removedSkuIds` + "`" + `; otherwise as ` + "`" + `added` + "`" + `."
+  removed: [SubscribedSku]
+    @listSize(assumedSize: 2)
+    @upstream(once: 1)
+  "Whether only service plans were enabled or disabled, and no product was added or removed."
+  plansOnly: Boolean
+  "Result of the activity."
+  result: AuditResult
+  "Result of the activity as Microsoft Graph returned it."
+  resultText: String
+  "Reason of the result; empty for a success. Needs the scope Licenses.ReadErrors if callers are authenticated."
+  resultReason: String @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+  "ID that the records of one request have in common."
+  correlationId: String
+}
+
+"Who changed licenses."
+type LicenseActor {
+  "Kind of the actor."
+  kind: LicenseActorKind!
+  "Object ID of the user, or of the application's service principal."
+  id: ID
+  "ID of the application."
+  appId: ID
+  "Display name; often null for a user. Needs the scope Licenses.ReadPersonal if callers are authenticated."
+  displayName: String @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+  "Sign-in name of the user. Needs the scope Licenses.ReadPersonal if callers are authenticated."
+  userPrincipalName: String @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+}
+
+"Kinds of actors."
+enum LicenseActorKind {
+  "A user."
+  USER
+  "An application without a user."
+  APPLICATION
+  "Group-based licensing: a license of a group reached its members."
+  GROUP_LICENSING
+}
+
+"Result of an activity in the audit log."
+enum AuditResult {
+  "Success."
+  SUCCESS
+  "Failure."
+  FAILURE
+  "Timeout."
+  TIMEOUT
+  "A result that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
 }
 `, BuiltIn: false},
@@ -5824,6 +6070,18 @@ type User implements DirectoryObject & Node
     @cost(weight: 5)
     @upstream(each: 1)
   """
+  Changes of the user's licenses in the directory's audit log, newest first: who made them, when, and which products
+  they added and removed. The log keeps them for 7 days, or 30 with Microsoft Entra ID P1 or P2, and shows them after
+  minutes, up to an hour. Changes of the usage location are not in it. One upstream request for each user. Microsoft
+  Graph permits only five in ten seconds for the tenant; further users have an error with the time to wait. The
+  default cost limit allows about 20 users. Needs AuditLog.Read.All and, on behalf of a user, a directory role such as
+  Reports Reader or Security Reader.
+  """
+  licenseChanges("Number of changes to return: 1 to 100." first: Int = 20 @pageSize(most: 100)): [LicenseChange!]
+    @listSize(slicingArguments: ["first"], requireOneSlicingArgument: false)
+    @cost(weight: 400)
+    @upstream(each: 1)
+  """
   Direct assignments of allotments to the user. One upstream request for 20 users. Needs CloudLicensing.Read.All or
   User.Read.All.
   """
@@ -6613,6 +6871,8 @@ func (ec *executionContext) childFields_Group(ctx context.Context, field graphql
 		return ec.fieldContext_Group_assignedLicenses(ctx, field)
 	case "licenseProcessingState":
 		return ec.fieldContext_Group_licenseProcessingState(ctx, field)
+	case "licenseChanges":
+		return ec.fieldContext_Group_licenseChanges(ctx, field)
 	case "assignments":
 		return ec.fieldContext_Group_assignments(ctx, field)
 	case "usageRights":
@@ -6653,6 +6913,22 @@ func (ec *executionContext) childFields_GroupEdge(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type GroupEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_LicenseActor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_LicenseActor_kind(ctx, field)
+	case "id":
+		return ec.fieldContext_LicenseActor_id(ctx, field)
+	case "appId":
+		return ec.fieldContext_LicenseActor_appId(ctx, field)
+	case "displayName":
+		return ec.fieldContext_LicenseActor_displayName(ctx, field)
+	case "userPrincipalName":
+		return ec.fieldContext_LicenseActor_userPrincipalName(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicenseActor", field.Name)
+}
+
 func (ec *executionContext) childFields_LicenseAssignmentState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "skuId":
@@ -6679,6 +6955,38 @@ func (ec *executionContext) childFields_LicenseAssignmentState(ctx context.Conte
 		return ec.fieldContext_LicenseAssignmentState_remedy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LicenseAssignmentState", field.Name)
+}
+
+func (ec *executionContext) childFields_LicenseChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "when":
+		return ec.fieldContext_LicenseChange_when(ctx, field)
+	case "by":
+		return ec.fieldContext_LicenseChange_by(ctx, field)
+	case "activity":
+		return ec.fieldContext_LicenseChange_activity(ctx, field)
+	case "detailsAvailable":
+		return ec.fieldContext_LicenseChange_detailsAvailable(ctx, field)
+	case "addedSkuIds":
+		return ec.fieldContext_LicenseChange_addedSkuIds(ctx, field)
+	case "added":
+		return ec.fieldContext_LicenseChange_added(ctx, field)
+	case "removedSkuIds":
+		return ec.fieldContext_LicenseChange_removedSkuIds(ctx, field)
+	case "removed":
+		return ec.fieldContext_LicenseChange_removed(ctx, field)
+	case "plansOnly":
+		return ec.fieldContext_LicenseChange_plansOnly(ctx, field)
+	case "result":
+		return ec.fieldContext_LicenseChange_result(ctx, field)
+	case "resultText":
+		return ec.fieldContext_LicenseChange_resultText(ctx, field)
+	case "resultReason":
+		return ec.fieldContext_LicenseChange_resultReason(ctx, field)
+	case "correlationId":
+		return ec.fieldContext_LicenseChange_correlationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicenseChange", field.Name)
 }
 
 func (ec *executionContext) childFields_LicenseDetails(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7165,6 +7473,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_licenseAssignmentStates(ctx, field)
 	case "licenseDetails":
 		return ec.fieldContext_User_licenseDetails(ctx, field)
+	case "licenseChanges":
+		return ec.fieldContext_User_licenseChanges(ctx, field)
 	case "assignments":
 		return ec.fieldContext_User_assignments(ctx, field)
 	case "usageRights":

@@ -30,6 +30,7 @@ type UserResolver interface {
 	MemberOf(ctx context.Context, objs []*licensing.User, first *int32, after *string) ([]*model.Connection[licensing.DirectoryObject], error)
 	LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error)
 	LicenseDetails(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseDetails, error)
+	LicenseChanges(ctx context.Context, objs []*licensing.User, first *int32) ([][]*licensing.LicenseChange, error)
 	Assignments(ctx context.Context, objs []*licensing.User) ([][]*licensing.Assignment, error)
 	UsageRights(ctx context.Context, objs []*licensing.User, skuIds []licensing.GUID, planIds []licensing.GUID) ([][]*licensing.UsageRight, error)
 	AssignmentErrors(ctx context.Context, objs []*licensing.User) ([][]*licensing.AssignmentError, error)
@@ -39,6 +40,20 @@ type UserResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_User_licenseChanges_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int32, error) {
+			return ec.unmarshalOInt2ᚖint32(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	return args, nil
+}
 
 func (ec *executionContext) field_User_memberOf_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -1937,6 +1952,73 @@ func (ec *executionContext) resolveBatch_User_licenseDetails(ctx context.Context
 	)
 }
 
+func (ec *executionContext) _User_licenseChanges(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_licenseChanges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_User_licenseChanges(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.LicenseChange) graphql.Marshaler {
+			return ec.marshalOLicenseChange2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseChangeᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_licenseChanges(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LicenseChange(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_User_licenseChanges_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_User_licenseChanges(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (any, error) {
+	resolver := ec.Resolvers.User()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*licensing.User](ctx, "User"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.LicenseChanges(ctx, batch.Parents, fc.Args["first"].(*int32))
+		})
+		return graphql.ResolveBatchGroupResult[[]*licensing.LicenseChange](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"User.licenseChanges",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.LicenseChanges(ctx, []*licensing.User{obj}, fc.Args["first"].(*int32))
+	return graphql.ResolveBatchSingleResult[[]*licensing.LicenseChange](
+		ctx,
+		results,
+		err,
+		"User.licenseChanges",
+	)
+}
+
 func (ec *executionContext) _User_assignments(ctx context.Context, field graphql.CollectedField, obj *licensing.User) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3426,6 +3508,44 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._User_licenseDetails(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "licenseChanges":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_licenseChanges(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

@@ -36,5 +36,5 @@ var remedies = map[LicenseErrorCode]*Remedy{
 		"A mail address that the license adds is in use. Find the object that has the address, remove the address there, then reprocess the user.", true},
 	OtherLicenseError: {ReadAuditLog,
 		"The directory reports no cause. Read the directory's audit log for the user at that time, then reprocess the user. " +
-			"The directory retries some of these errors itself.", true},
+			"licenseChanges of the user has the changes of licenses in that log. The directory retries some of these errors itself.", true},
 }

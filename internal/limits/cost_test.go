@@ -202,6 +202,8 @@ func TestNestedPages(t *testing.T) {
 		`{subscribedSkus(first:3){nodes{assignmentErrors(first:1000){nodes{code assignedTo{displayName}}}}}}`,
 		`{allotments(first:3){nodes{assignments(first:1000){nodes{id assignedTo{displayName}}}}}}`,
 		`{allotment(id:"x"){assignments(first:1000){nodes{id assignedTo{displayName}}}}}`,
+		`{users(first:20){nodes{displayName licenseChanges{when by{kind displayName} added{productName} removed{productName} plansOnly}}}}`,
+		`{user(id:"x"){licenseChanges(first:100){when by{kind displayName} added{units{free}} removed{units{free}} plansOnly}}}`,
 	} {
 		if err := ask(query); err != nil {
 			t.Errorf("%s: %v", query, err)
@@ -219,6 +221,10 @@ func TestNestedPages(t *testing.T) {
 		if err := ask(fmt.Sprintf(query, 64)); err != nil {
 			t.Errorf("%s with 64: %v", query, err)
 		}
+	}
+	// Microsoft Graph permits few requests to the audit log.
+	if err := ask(`{users{nodes{licenseChanges{when}}}}`); err == nil || err.Extensions["pageSize"] == nil {
+		t.Errorf("license changes of 50 users: %v", err)
 	}
 }
 

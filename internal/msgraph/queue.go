@@ -75,8 +75,11 @@ type turn struct {
 // limits"), for reads or writes.
 func workload(endpoint string, writes bool) string {
 	name := "directory"
-	if strings.Contains(endpoint, "/cloudLicensing") {
+	switch {
+	case strings.Contains(endpoint, "/cloudLicensing"):
 		name = "cloudLicensing"
+	case endpoint == directoryAuditsEndpoint:
+		name = "audit log"
 	}
 	if writes {
 		return name + " writes"
