@@ -266,16 +266,12 @@ func TestRequiredProperties(t *testing.T) {
 	}
 }
 
-// csdlFile is the licensing part of Microsoft Graph's metadata. It is not in the repository.
-const csdlFile = "../../shared/graph/cloudlicensing.csdl.xml"
+// csdlFiles are the parts of Microsoft Graph's metadata about licensing and the directory. They are not in the repository.
+var csdlFiles = []string{"../../shared/graph/cloudlicensing.csdl.xml", "../../shared/graph/directory.csdl.xml"}
 
 // TestPropertiesMatchMetadata compares property names with Microsoft Graph's metadata.
 func TestPropertiesMatchMetadata(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(csdlFile)
-	if err != nil {
-		t.Skipf("no metadata file: %v", err)
-	}
 	type named struct {
 		Name       string `xml:",attr"`
 		BaseType   string `xml:",attr"`
@@ -286,23 +282,31 @@ func TestPropertiesMatchMetadata(t *testing.T) {
 			Name string `xml:",attr"`
 		} `xml:"Member"`
 	}
-	var metadata struct {
-		Schemas []struct {
-			Entities []named `xml:"EntityType"`
-			Complex  []named `xml:"ComplexType"`
-			Enums    []named `xml:"EnumType"`
-		} `xml:"DataServices>Schema"`
-	}
-	if err := xml.Unmarshal(text, &metadata); err != nil {
-		t.Fatal(err)
-	}
 	types, enums := map[string]named{}, map[string]named{}
-	for _, s := range metadata.Schemas {
-		for _, n := range slices.Concat(s.Entities, s.Complex) {
-			types[n.Name] = n
+	for _, file := range csdlFiles {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Skipf("no metadata file: %v", err)
 		}
-		for _, n := range s.Enums {
-			enums[n.Name] = n
+		var metadata struct {
+			Schemas []struct {
+				Entities []named `xml:"EntityType"`
+				Complex  []named `xml:"ComplexType"`
+				Enums    []named `xml:"EnumType"`
+			} `xml:"DataServices>Schema"`
+		}
+		if err := xml.Unmarshal(text, &metadata); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range metadata.Schemas {
+			for _, n := range slices.Concat(s.Entities, s.Complex) {
+				if _, known := types[n.Name]; !known {
+					types[n.Name] = n
+				}
+			}
+			for _, n := range s.Enums {
+				enums[n.Name] = n
+			}
 		}
 	}
 	var propertiesOf func(name string) []string

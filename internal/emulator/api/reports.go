@@ -232,7 +232,7 @@ func (e *Endpoints) getReport(c *call, r *report) (any, *wire.Problem) {
 			return nil, unsupported("'$top' is supported only with $format=%s.", jsonFormat)
 		}
 		location := c.Base + "/" + DownloadPath + r.path[strings.LastIndexByte(r.path, '/'):] + "?token=" + e.seal(about)
-		return outcome{http.StatusFound, map[string]string{"Location": location}, nil}, nil
+		return outcome{http.StatusFound, map[string]string{"Location": location, "Content-Type": "text/plain"}, nil}, nil
 	}
 	body := pageOf(e, c, q, r.context, positive(q.top, reportPage), c.rowsOf(r, about), r.json)
 	if r.context == "" {
