@@ -156,6 +156,9 @@ var edgeCosts = []edgeCost{
 	{"Query.users of a product", `users(first: N, filter: {skuId: "` + skuE3 + `"}) { totalCount nodes { id } }`, []step{one}},
 	{"Query.users in order", `users(first: N, orderBy: {field: DISPLAY_NAME}, filter: {licensed: true}) { nodes { id } }`, []step{one}},
 	{"Query.users with sign-ins", `users(first: N) { nodes { displayName signInActivity { lastSignInDateTime } } }`, []step{one}},
+	// 101 users are on the first page of the report.
+	{"User.activity", `users(first: N) { nodes { activity { hasTeamsLicense } } }`, []step{one, one}},
+	{"User.copilotActivity", `users(first: N) { nodes { copilotActivity { lastActivityDate } } }`, []step{one, one}},
 	{"Query.users without what is left out", `users(first: N) { nodes { assignedLicenses { skuId sku @include(if: false) { consumedUnits allotments { id } } } } }`, []step{one}},
 	{"Query.group", `group(id: $groups) { displayName }`, []step{one}},
 	{"Query.group with licenses", `group(id: $groups) { assignedLicenses { skuId } }`, []step{chunks}},
@@ -365,7 +368,7 @@ type edgeTenant struct {
 func startEdgeTenant(t *testing.T) *edgeTenant {
 	t.Helper()
 	g := startGateway(t, emulator.Options{Users: 2000, Variants: emulator.Variants{
-		Devices: true, Throttling: emulator.Throttling{Off: true}, // faster than the service would allow
+		Devices: true, ReportNames: true, Throttling: emulator.Throttling{Off: true}, // faster than the service would allow
 	}})
 	e := &edgeTenant{gateway: g, lists: map[string][]string{}, sizes: map[string]int{}}
 	r := g.ask(`{

@@ -102,6 +102,12 @@ func init() { // not a literal: the functions refer to the table
 		{
 			property("User.assignedLicenses", func(u *licensing.User) []*licensing.AssignedLicense { return u.AssignedLicenses }),
 			toMany("User.licenseAssignmentStates", "licenseAssignmentStates", listOf[*licensing.User](licenseStatesOfUser)),
+			toOne("User.activity", "userPrincipalName", func(f *field, u *licensing.User) (*licensing.UserActivity, error) {
+				return activityOf(f, u, f.ActivityByKey)
+			}),
+			toOne("User.copilotActivity", "userPrincipalName", func(f *field, u *licensing.User) (*licensing.CopilotActivity, error) {
+				return activityOf(f, u, f.CopilotActivityByKey)
+			}),
 			toMany("User.licenseDetails", "", listOf[*licensing.User](licenseDetailsOfUser)),
 			toMany("User.licenseChanges", "", (*field).licenseChangesOfUser),
 			toMany("LicenseChange.added", "", func(f *field, c *licensing.LicenseChange) ([]*licensing.SubscribedSku, error) {

@@ -113,7 +113,7 @@ func TestEdgesBlock(t *testing.T) {
 	}
 	samples := map[reflect.Type]any{}
 	for _, sample := range []any{
-		query{}, &licensing.User{ID: id}, &licensing.Group{ID: other}, &licensing.Device{ID: id},
+		query{}, &licensing.User{ID: id, UserPrincipalName: new(id)}, &licensing.Group{ID: other}, &licensing.Device{ID: id},
 		&licensing.AssignedLicense{SkuID: &sku, DisabledPlans: []licensing.GUID{plan}}, &licensing.LicenseDetails{SkuID: &sku},
 		&licensing.LicenseAssignmentState{SkuID: &sku, AssignedByGroup: &group, DisabledPlans: []licensing.GUID{plan}},
 		&licensing.Allotment{ID: "a", SkuID: &sku}, &licensing.Assignment{ID: "a", DisabledServicePlanIDs: []licensing.GUID{plan}},

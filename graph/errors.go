@@ -42,6 +42,9 @@ var codes = []struct {
 	{upstream.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not support this in the tenant or its cloud."},
 	{upstream.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph returned a value that cannot be read."},
 	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph returned an endless list: its pages repeat, or too many are empty."},
+	{upstream.ErrTooLong, "UPSTREAM_UNAVAILABLE", "The report has more accounts than the gateway reads."},
+	{upstream.ErrConcealed, "UPSTREAM_UNAVAILABLE", "Microsoft Graph conceals names in reports. An administrator can show them: Microsoft 365 admin center, Settings, Org settings, Reports, " +
+		"\"Display concealed user, group, and site names in all reports\"."},
 	{upstream.ErrExpired, "UPSTREAM_UNAVAILABLE", "The next link of a list expired while Microsoft Graph was read."},
 	{upstream.ErrUnavailable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph is unavailable."},
 	{errAudit, "INTERNAL", "The audit log cannot be written, so nothing was changed. Contact the gateway's operator."},

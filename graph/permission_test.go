@@ -33,7 +33,7 @@ const (
 
 // withRoles restarts the gateway with an application that has these permissions.
 func (g *gateway) withRoles(roles ...string) {
-	g.tenant.SetVariants(emulator.Variants{Devices: true, Roles: roles, Throttling: emulator.Throttling{Off: true}})
+	g.tenant.SetVariants(emulator.Variants{Devices: true, ReportNames: true, Roles: roles, Throttling: emulator.Throttling{Off: true}})
 	g.restart()
 	g.forget()
 }
@@ -64,6 +64,7 @@ func permissionCases() []permissionCase {
 		ofPeople("User.licenseAssignmentStates", readPeople, "licenseAssignmentStates { state }"),
 		{"User.signInActivity", readAudit, []string{readPeople}, `users(first: 3) { nodes { id signInActivity { lastSignInDateTime } } }`, "users.nodes.#.signInActivity"},
 		{"User.employeeLeaveDateTime", readLeaves, []string{readPeople}, `users(first: 200) { nodes { id employeeLeaveDateTime } }`, "users.nodes.#.employeeLeaveDateTime"},
+		{"User.activity", readReports, []string{readPeople}, `users(first: 3) { nodes { id activity { reportRefreshDate } } }`, "users.nodes.#.activity"},
 		ofPeople("User.licenseDetails", readPeople, "licenseDetails { id }"),
 		{"User.licenseChanges", readAudit, []string{readPeople}, `user(id: $person) { id licenseChanges { when } }`, "user.licenseChanges"},
 		{"Group.licenseChanges", readAudit, []string{readGroups}, `group(id: $group) { id licenseChanges { when } }`, "group.licenseChanges"},
@@ -161,7 +162,7 @@ func (g *gateway) someIDs(t *testing.T) *strings.Replacer {
 // this permission alone, the field is returned.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	ids := g.someIDs(t)
 	for _, tt := range permissionCases() {
 		t.Run(tt.field, func(t *testing.T) {
@@ -220,7 +221,7 @@ func alternatives(r response) (others []string) {
 // allRoles are all permissions.
 var allRoles = []string{
 	readLicensing, readUserRights, readGroupRights, readDevRights, readDevQueues, readPeople, readGroups, readProducts, readPurchases, readDirectory,
-	assignUnits, assignToDevices, assignLicenses, readAudit, readLeaves,
+	assignUnits, assignToDevices, assignLicenses, readAudit, readLeaves, readReports,
 }
 
 // TestWithoutLicensingPermissions tests an application with directory permissions only: each kind of licensing read
@@ -282,7 +283,7 @@ func TestWithoutLicensingPermissions(t *testing.T) {
 // the missing permission, and nothing has changed.
 func TestWritePermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true}})
+	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	on := g.changeable(t)
 	reads := []string{readLicensing, readPeople, readGroups, readProducts}
 	state := func() any {
@@ -361,7 +362,7 @@ func TestWritePermissions(t *testing.T) {
 // and without each.
 func TestDescribedPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true}})
+	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	on := g.changeable(t)
 	assign := []string{assignUnits, "Directory.ReadWrite.All"}
 	look := []string{readLicensing, readDirectory}
@@ -476,16 +477,16 @@ func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 // TestGeneralPermissions tests a tenant without CloudLicensing permissions: the general ones in the README suffice.
 func TestGeneralPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	ids := g.someIDs(t)
 	people := g.unlicensed(t, 2)
 	id := g.assigned(t, people[0])
 	general := func(roles ...string) {
-		g.tenant.SetVariants(emulator.Variants{Devices: true, Permissions: "list", Roles: roles})
+		g.tenant.SetVariants(emulator.Variants{Devices: true, ReportNames: true, Permissions: "list", Roles: roles})
 		g.restart()
 	}
 	for _, tt := range permissionCases() {
-		if tt.permission == readAudit || tt.permission == readLeaves {
+		if slices.Contains([]string{readAudit, readLeaves, readReports}, tt.permission) {
 			continue // there is no other
 		}
 		query := "{ " + ids.Replace(tt.query) + " }"
@@ -536,10 +537,10 @@ func TestLicensingOff(t *testing.T) {
 	for _, variant := range []string{"forbidden", "missing"} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
-			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true}})
+			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
 			ids := g.someIDs(t)
 			for _, tt := range permissionCases() {
-				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readPurchases, readAudit, readLeaves, readGroups + " and " + readPeople}, tt.permission) {
+				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readPurchases, readAudit, readLeaves, readReports, readGroups + " and " + readPeople}, tt.permission) {
 					continue // not a licensing collection
 				}
 				if strings.HasPrefix(tt.lost, "assignmentErrors.") {
@@ -552,7 +553,7 @@ func TestLicensingOff(t *testing.T) {
 					if len(whole.Errors) > 0 {
 						t.Fatal(whole.Errors)
 					}
-					g.tenant.SetVariants(emulator.Variants{Devices: true, CloudLicensing: variant})
+					g.tenant.SetVariants(emulator.Variants{Devices: true, ReportNames: true, CloudLicensing: variant})
 					r := g.ask(query, nil)
 					if tt.field == "ProductOverview.nextLifecycleDate" { // the purchases have it
 						g.fails(t, r, whole.Data)

@@ -264,10 +264,10 @@ func TestPrefetchChangesNothing(t *testing.T) {
 			other := *g
 			other.withoutPrefetch = true
 			other.restart()
-			q := newRandomQueries(g, 1)
+			q := newRandomQueries(g, 2)
 			other.ask(poolQuery, nil) // both know the capabilities
 			requests, more, objects := 0, 0, 0
-			for range 20 * *thorough {
+			for range 40 * *thorough {
 				query := q.next()
 				want, got := other.answerNow(query), g.answerNow(query)
 				if got.Requests > want.Requests && variants.PageSize == 0 { // with small pages, a list can cost more than a few objects

@@ -44,6 +44,14 @@ func (r *userResolver) MemberOf(ctx context.Context, objs []*licensing.User, fir
 	return resolveEach[*model.Connection[licensing.DirectoryObject]](ctx, r.Resolver, objs)
 }
 
+func (r *userResolver) Activity(ctx context.Context, objs []*licensing.User, period model.ReportPeriod) ([]*licensing.UserActivity, error) {
+	return resolveEach[*licensing.UserActivity](ctx, r.Resolver, objs)
+}
+
+func (r *userResolver) CopilotActivity(ctx context.Context, objs []*licensing.User, period model.ReportPeriod) ([]*licensing.CopilotActivity, error) {
+	return resolveEach[*licensing.CopilotActivity](ctx, r.Resolver, objs)
+}
+
 func (r *userResolver) LicenseAssignmentStates(ctx context.Context, objs []*licensing.User) ([][]*licensing.LicenseAssignmentState, error) {
 	return resolveEach[[]*licensing.LicenseAssignmentState](ctx, r.Resolver, objs)
 }

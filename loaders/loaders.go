@@ -50,6 +50,8 @@ type Loaders struct {
 	AssignmentsByUserID       *Loader[string, []*licensing.Assignment]
 	WaitingMembersByUserID    *Loader[string, []*licensing.WaitingMember]
 	UsageRightsByUserID       *Loader[licensing.UsageRightsKey, []*licensing.UsageRight]
+	ActivityByKey             *Loader[licensing.ReportKey, *licensing.UserActivity]
+	CopilotActivityByKey      *Loader[licensing.ReportKey, *licensing.CopilotActivity]
 	GroupByID                 *Loader[string, *licensing.Group]
 	AssignmentsByGroupID      *Loader[string, []*licensing.Assignment]
 	UsageRightsByGroupID      *Loader[licensing.UsageRightsKey, []*licensing.UsageRight]
@@ -99,6 +101,7 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l.addAllotments()
 	l.addAssignments()
 	l.addWaitingMembers()
+	l.addReports()
 	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 	l.CompanySubscriptions = newLoader(l, msgraph.AllCompanySubscriptions, nil)
 	l.LicenseChangesByKey = newLoader(l, msgraph.LicenseChangesOf, nil)

@@ -100,6 +100,10 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_SubscribedSku_assignmentErrors_args(ctx, raw)
 	case "User.memberOf":
 		return ec.field_User_memberOf_args(ctx, raw)
+	case "User.activity":
+		return ec.field_User_activity_args(ctx, raw)
+	case "User.copilotActivity":
+		return ec.field_User_copilotActivity_args(ctx, raw)
 	case "User.licenseChanges":
 		return ec.field_User_licenseChanges_args(ctx, raw)
 	case "User.usageRights":

@@ -594,6 +594,36 @@ func columnOfCompanySubscriptionEdge(c *columns.Column[*model.Edge[*licensing.Co
 	return nil
 }
 
+func kindOfCopilotActivity(nullable bool) columns.Kind[*licensing.CopilotActivity] {
+	return columns.Objects(nullable, "CopilotActivity", copilotActivityImplementors, columnOfCopilotActivity)
+}
+
+func columnOfCopilotActivity(c *columns.Column[*licensing.CopilotActivity]) columns.Row {
+	switch c.Name {
+	case "reportRefreshDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.ReportRefreshDate })
+	case "lastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.LastActivityDate })
+	case "copilotChatLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.CopilotChatLastActivityDate })
+	case "microsoftTeamsCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.MicrosoftTeamsCopilotLastActivityDate })
+	case "wordCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.WordCopilotLastActivityDate })
+	case "excelCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.ExcelCopilotLastActivityDate })
+	case "powerPointCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.PowerPointCopilotLastActivityDate })
+	case "outlookCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.OutlookCopilotLastActivityDate })
+	case "oneNoteCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.OneNoteCopilotLastActivityDate })
+	case "loopCopilotLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.CopilotActivity) *licensing.Date { return obj.LoopCopilotLastActivityDate })
+	}
+	return nil
+}
+
 func kindOfDevice(nullable bool) columns.Kind[*licensing.Device] {
 	return columns.Objects(nullable, "Device", deviceImplementors, columnOfDevice)
 }
@@ -1432,6 +1462,14 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Batch(c.Decoded(Arguments), kindOfDirectoryObjectConnection(true), func(ctx context.Context, objs []*licensing.User, args map[string]any) ([]*model.Connection[licensing.DirectoryObject], error) {
 			return c.Resolvers().(ResolverRoot).User().MemberOf(ctx, objs, args["first"].(*int32), args["after"].(*string))
 		})
+	case "activity":
+		return columns.Batch(c.Decoded(Arguments), kindOfUserActivity(true), func(ctx context.Context, objs []*licensing.User, args map[string]any) ([]*licensing.UserActivity, error) {
+			return c.Resolvers().(ResolverRoot).User().Activity(ctx, objs, args["period"].(model.ReportPeriod))
+		})
+	case "copilotActivity":
+		return columns.Batch(c.Decoded(Arguments), kindOfCopilotActivity(true), func(ctx context.Context, objs []*licensing.User, args map[string]any) ([]*licensing.CopilotActivity, error) {
+			return c.Resolvers().(ResolverRoot).User().CopilotActivity(ctx, objs, args["period"].(model.ReportPeriod))
+		})
 	case "licenseAssignmentStates":
 		return columns.Batch(c, columns.List(true, kindOfLicenseAssignmentState(false)), func(ctx context.Context, objs []*licensing.User, _ map[string]any) ([][]*licensing.LicenseAssignmentState, error) {
 			return c.Resolvers().(ResolverRoot).User().LicenseAssignmentStates(ctx, objs)
@@ -1460,6 +1498,56 @@ func columnOfUser(c *columns.Column[*licensing.User]) columns.Row {
 		return columns.Batch(c, columns.List(true, kindOfWaitingMember(false)), func(ctx context.Context, objs []*licensing.User, _ map[string]any) ([][]*licensing.WaitingMember, error) {
 			return c.Resolvers().(ResolverRoot).User().WaitingMembers(ctx, objs)
 		})
+	}
+	return nil
+}
+
+func kindOfUserActivity(nullable bool) columns.Kind[*licensing.UserActivity] {
+	return columns.Objects(nullable, "UserActivity", userActivityImplementors, columnOfUserActivity)
+}
+
+func columnOfUserActivity(c *columns.Column[*licensing.UserActivity]) columns.Row {
+	switch c.Name {
+	case "reportRefreshDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.ReportRefreshDate })
+	case "hasExchangeLicense":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.UserActivity) *bool { return obj.HasExchangeLicense })
+	case "exchangeLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.ExchangeLastActivityDate })
+	case "exchangeLicenseAssignDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.ExchangeLicenseAssignDate })
+	case "hasOneDriveLicense":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.UserActivity) *bool { return obj.HasOneDriveLicense })
+	case "oneDriveLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.OneDriveLastActivityDate })
+	case "oneDriveLicenseAssignDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.OneDriveLicenseAssignDate })
+	case "hasSharePointLicense":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.UserActivity) *bool { return obj.HasSharePointLicense })
+	case "sharePointLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.SharePointLastActivityDate })
+	case "sharePointLicenseAssignDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.SharePointLicenseAssignDate })
+	case "hasSkypeForBusinessLicense":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.UserActivity) *bool { return obj.HasSkypeForBusinessLicense })
+	case "skypeForBusinessLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.SkypeForBusinessLastActivityDate })
+	case "skypeForBusinessLicenseAssignDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.SkypeForBusinessLicenseAssignDate })
+	case "hasYammerLicense":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.UserActivity) *bool { return obj.HasYammerLicense })
+	case "yammerLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.YammerLastActivityDate })
+	case "yammerLicenseAssignDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.YammerLicenseAssignDate })
+	case "hasTeamsLicense":
+		return columns.Plain(c, columns.Optional(columns.Boolean()), func(obj *licensing.UserActivity) *bool { return obj.HasTeamsLicense })
+	case "teamsLastActivityDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.TeamsLastActivityDate })
+	case "teamsLicenseAssignDate":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.Date]()), func(obj *licensing.UserActivity) *licensing.Date { return obj.TeamsLicenseAssignDate })
+	case "assignedProducts":
+		return columns.Plain(c, columns.List(true, columns.Text[string]()), func(obj *licensing.UserActivity) []string { return obj.AssignedProducts })
 	}
 	return nil
 }

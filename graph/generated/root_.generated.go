@@ -223,6 +223,19 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CopilotActivity struct {
+		CopilotChatLastActivityDate           func(childComplexity int) int
+		ExcelCopilotLastActivityDate          func(childComplexity int) int
+		LastActivityDate                      func(childComplexity int) int
+		LoopCopilotLastActivityDate           func(childComplexity int) int
+		MicrosoftTeamsCopilotLastActivityDate func(childComplexity int) int
+		OneNoteCopilotLastActivityDate        func(childComplexity int) int
+		OutlookCopilotLastActivityDate        func(childComplexity int) int
+		PowerPointCopilotLastActivityDate     func(childComplexity int) int
+		ReportRefreshDate                     func(childComplexity int) int
+		WordCopilotLastActivityDate           func(childComplexity int) int
+	}
+
 	CreateAssignmentResult struct {
 		AssignedToID func(childComplexity int) int
 		Assignment   func(childComplexity int) int
@@ -607,6 +620,7 @@ type ComplexityRoot struct {
 
 	User struct {
 		AccountEnabled                func(childComplexity int) int
+		Activity                      func(childComplexity int, period model.ReportPeriod) int
 		AssignedLicenses              func(childComplexity int) int
 		AssignedPlans                 func(childComplexity int) int
 		AssignmentErrors              func(childComplexity int) int
@@ -614,6 +628,7 @@ type ComplexityRoot struct {
 		BusinessPhones                func(childComplexity int) int
 		City                          func(childComplexity int) int
 		CompanyName                   func(childComplexity int) int
+		CopilotActivity               func(childComplexity int, period model.ReportPeriod) int
 		Country                       func(childComplexity int) int
 		CreatedDateTime               func(childComplexity int) int
 		DeletedDateTime               func(childComplexity int) int
@@ -649,6 +664,29 @@ type ComplexityRoot struct {
 		UserPrincipalName             func(childComplexity int) int
 		UserType                      func(childComplexity int) int
 		WaitingMembers                func(childComplexity int) int
+	}
+
+	UserActivity struct {
+		AssignedProducts                  func(childComplexity int) int
+		ExchangeLastActivityDate          func(childComplexity int) int
+		ExchangeLicenseAssignDate         func(childComplexity int) int
+		HasExchangeLicense                func(childComplexity int) int
+		HasOneDriveLicense                func(childComplexity int) int
+		HasSharePointLicense              func(childComplexity int) int
+		HasSkypeForBusinessLicense        func(childComplexity int) int
+		HasTeamsLicense                   func(childComplexity int) int
+		HasYammerLicense                  func(childComplexity int) int
+		OneDriveLastActivityDate          func(childComplexity int) int
+		OneDriveLicenseAssignDate         func(childComplexity int) int
+		ReportRefreshDate                 func(childComplexity int) int
+		SharePointLastActivityDate        func(childComplexity int) int
+		SharePointLicenseAssignDate       func(childComplexity int) int
+		SkypeForBusinessLastActivityDate  func(childComplexity int) int
+		SkypeForBusinessLicenseAssignDate func(childComplexity int) int
+		TeamsLastActivityDate             func(childComplexity int) int
+		TeamsLicenseAssignDate            func(childComplexity int) int
+		YammerLastActivityDate            func(childComplexity int) int
+		YammerLicenseAssignDate           func(childComplexity int) int
 	}
 
 	UserConnection struct {
@@ -1380,6 +1418,67 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CompanySubscriptionEdge.Node(childComplexity), true
+
+	case "CopilotActivity.copilotChatLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.CopilotChatLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.CopilotChatLastActivityDate(childComplexity), true
+	case "CopilotActivity.excelCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.ExcelCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.ExcelCopilotLastActivityDate(childComplexity), true
+	case "CopilotActivity.lastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.LastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.LastActivityDate(childComplexity), true
+	case "CopilotActivity.loopCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.LoopCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.LoopCopilotLastActivityDate(childComplexity), true
+	case "CopilotActivity.microsoftTeamsCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.MicrosoftTeamsCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.MicrosoftTeamsCopilotLastActivityDate(childComplexity), true
+	case "CopilotActivity.oneNoteCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.OneNoteCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.OneNoteCopilotLastActivityDate(childComplexity), true
+	case "CopilotActivity.outlookCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.OutlookCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.OutlookCopilotLastActivityDate(childComplexity), true
+	case "CopilotActivity.powerPointCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.PowerPointCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.PowerPointCopilotLastActivityDate(childComplexity), true
+	case "CopilotActivity.reportRefreshDate":
+		if e.ComplexityRoot.CopilotActivity.ReportRefreshDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.ReportRefreshDate(childComplexity), true
+	case "CopilotActivity.wordCopilotLastActivityDate":
+		if e.ComplexityRoot.CopilotActivity.WordCopilotLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CopilotActivity.WordCopilotLastActivityDate(childComplexity), true
 
 	case "CreateAssignmentResult.assignedToId":
 		if e.ComplexityRoot.CreateAssignmentResult.AssignedToID == nil {
@@ -3137,6 +3236,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.AccountEnabled(childComplexity), true
+	case "User.activity":
+		if e.ComplexityRoot.User.Activity == nil {
+			break
+		}
+
+		args, err := ec.field_User_activity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.Activity(childComplexity, args["period"].(model.ReportPeriod)), true
 	case "User.assignedLicenses":
 		if e.ComplexityRoot.User.AssignedLicenses == nil {
 			break
@@ -3179,6 +3289,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.CompanyName(childComplexity), true
+	case "User.copilotActivity":
+		if e.ComplexityRoot.User.CopilotActivity == nil {
+			break
+		}
+
+		args, err := ec.field_User_copilotActivity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.CopilotActivity(childComplexity, args["period"].(model.ReportPeriod)), true
 	case "User.country":
 		if e.ComplexityRoot.User.Country == nil {
 			break
@@ -3404,6 +3525,127 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.WaitingMembers(childComplexity), true
+
+	case "UserActivity.assignedProducts":
+		if e.ComplexityRoot.UserActivity.AssignedProducts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.AssignedProducts(childComplexity), true
+	case "UserActivity.exchangeLastActivityDate":
+		if e.ComplexityRoot.UserActivity.ExchangeLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.ExchangeLastActivityDate(childComplexity), true
+	case "UserActivity.exchangeLicenseAssignDate":
+		if e.ComplexityRoot.UserActivity.ExchangeLicenseAssignDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.ExchangeLicenseAssignDate(childComplexity), true
+	case "UserActivity.hasExchangeLicense":
+		if e.ComplexityRoot.UserActivity.HasExchangeLicense == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.HasExchangeLicense(childComplexity), true
+	case "UserActivity.hasOneDriveLicense":
+		if e.ComplexityRoot.UserActivity.HasOneDriveLicense == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.HasOneDriveLicense(childComplexity), true
+	case "UserActivity.hasSharePointLicense":
+		if e.ComplexityRoot.UserActivity.HasSharePointLicense == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.HasSharePointLicense(childComplexity), true
+	case "UserActivity.hasSkypeForBusinessLicense":
+		if e.ComplexityRoot.UserActivity.HasSkypeForBusinessLicense == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.HasSkypeForBusinessLicense(childComplexity), true
+	case "UserActivity.hasTeamsLicense":
+		if e.ComplexityRoot.UserActivity.HasTeamsLicense == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.HasTeamsLicense(childComplexity), true
+	case "UserActivity.hasYammerLicense":
+		if e.ComplexityRoot.UserActivity.HasYammerLicense == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.HasYammerLicense(childComplexity), true
+	case "UserActivity.oneDriveLastActivityDate":
+		if e.ComplexityRoot.UserActivity.OneDriveLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.OneDriveLastActivityDate(childComplexity), true
+	case "UserActivity.oneDriveLicenseAssignDate":
+		if e.ComplexityRoot.UserActivity.OneDriveLicenseAssignDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.OneDriveLicenseAssignDate(childComplexity), true
+	case "UserActivity.reportRefreshDate":
+		if e.ComplexityRoot.UserActivity.ReportRefreshDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.ReportRefreshDate(childComplexity), true
+	case "UserActivity.sharePointLastActivityDate":
+		if e.ComplexityRoot.UserActivity.SharePointLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.SharePointLastActivityDate(childComplexity), true
+	case "UserActivity.sharePointLicenseAssignDate":
+		if e.ComplexityRoot.UserActivity.SharePointLicenseAssignDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.SharePointLicenseAssignDate(childComplexity), true
+	case "UserActivity.skypeForBusinessLastActivityDate":
+		if e.ComplexityRoot.UserActivity.SkypeForBusinessLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.SkypeForBusinessLastActivityDate(childComplexity), true
+	case "UserActivity.skypeForBusinessLicenseAssignDate":
+		if e.ComplexityRoot.UserActivity.SkypeForBusinessLicenseAssignDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.SkypeForBusinessLicenseAssignDate(childComplexity), true
+	case "UserActivity.teamsLastActivityDate":
+		if e.ComplexityRoot.UserActivity.TeamsLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.TeamsLastActivityDate(childComplexity), true
+	case "UserActivity.teamsLicenseAssignDate":
+		if e.ComplexityRoot.UserActivity.TeamsLicenseAssignDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.TeamsLicenseAssignDate(childComplexity), true
+	case "UserActivity.yammerLastActivityDate":
+		if e.ComplexityRoot.UserActivity.YammerLastActivityDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.YammerLastActivityDate(childComplexity), true
+	case "UserActivity.yammerLicenseAssignDate":
+		if e.ComplexityRoot.UserActivity.YammerLicenseAssignDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserActivity.YammerLicenseAssignDate(childComplexity), true
 
 	case "UserConnection.edges":
 		if e.ComplexityRoot.UserConnection.Edges == nil {
@@ -3730,6 +3972,88 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../../schema/activity.graphqls", Input: `"Number of days of a usage report."
+enum ReportPeriod {
+  "7 days."
+  D7
+  "30 days."
+  D30
+  "90 days."
+  D90
+  "180 days."
+  D180
+}
+
+"""
+Licenses for services, and the last activity in them, from the report of active users. Dates are null if there was none.
+"""
+type UserActivity @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]]) {
+  "Day of the data: reports are one to two days old."
+  reportRefreshDate: Date
+  "Whether the user has a license for Exchange Online."
+  hasExchangeLicense: Boolean
+  "Last activity in Exchange Online."
+  exchangeLastActivityDate: Date
+  "Day on which the license for Exchange Online was assigned."
+  exchangeLicenseAssignDate: Date
+  "Whether the user has a license for OneDrive."
+  hasOneDriveLicense: Boolean
+  "Last activity in OneDrive."
+  oneDriveLastActivityDate: Date
+  "Day on which the license for OneDrive was assigned."
+  oneDriveLicenseAssignDate: Date
+  "Whether the user has a license for SharePoint."
+  hasSharePointLicense: Boolean
+  "Last activity in SharePoint."
+  sharePointLastActivityDate: Date
+  "Day on which the license for SharePoint was assigned."
+  sharePointLicenseAssignDate: Date
+  "Whether the user has a license for Skype for Business."
+  hasSkypeForBusinessLicense: Boolean
+  "Last activity in Skype for Business."
+  skypeForBusinessLastActivityDate: Date
+  "Day on which the license for Skype for Business was assigned."
+  skypeForBusinessLicenseAssignDate: Date
+  "Whether the user has a license for Viva Engage (Yammer)."
+  hasYammerLicense: Boolean
+  "Last activity in Viva Engage (Yammer)."
+  yammerLastActivityDate: Date
+  "Day on which the license for Viva Engage (Yammer) was assigned."
+  yammerLicenseAssignDate: Date
+  "Whether the user has a license for Microsoft Teams."
+  hasTeamsLicense: Boolean
+  "Last activity in Microsoft Teams."
+  teamsLastActivityDate: Date
+  "Day on which the license for Microsoft Teams was assigned."
+  teamsLicenseAssignDate: Date
+  "Names of the user's products in capital letters, as in the report."
+  assignedProducts: [String!] @listSize(assumedSize: 5)
+}
+
+"Last activity in Microsoft 365 Copilot, from its usage report. Dates are null if there was none."
+type CopilotActivity @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]]) {
+  "Day of the data: reports are one to two days old."
+  reportRefreshDate: Date
+  "Last activity in any application."
+  lastActivityDate: Date
+  "Last activity in Copilot Chat."
+  copilotChatLastActivityDate: Date
+  "Last activity in Copilot in Microsoft Teams."
+  microsoftTeamsCopilotLastActivityDate: Date
+  "Last activity in Copilot in Word."
+  wordCopilotLastActivityDate: Date
+  "Last activity in Copilot in Excel."
+  excelCopilotLastActivityDate: Date
+  "Last activity in Copilot in PowerPoint."
+  powerPointCopilotLastActivityDate: Date
+  "Last activity in Copilot in Outlook."
+  outlookCopilotLastActivityDate: Date
+  "Last activity in Copilot in OneNote."
+  oneNoteCopilotLastActivityDate: Date
+  "Last activity in Copilot in Loop."
+  loopCopilotLastActivityDate: Date
+}
+`, BuiltIn: false},
 	{Name: "../../schema/allotments.graphqls", Input: `extend type Query {
   """
   The tenant's allotments: pools of license units, one or more for each product. An operation reads them once, with
@@ -6055,6 +6379,28 @@ type User implements DirectoryObject & Node
     @cost(weight: 5)
     @upstream(pageSize: 999)
   """
+  Last activity in services, from the report of active users, by user principal name; null for users without a row in
+  it. The report costs an upstream request for each 200 accounts, at most 100, once for all users of an operation, and
+  is read only up to the last requested user. Null with an error if names are concealed in the tenant's reports, or the
+  report has more accounts. Needs Reports.Read.All.
+  """
+  activity(
+    "Days of the report."
+    period: ReportPeriod! = D30
+  ): UserActivity
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+    @upstream(once: 100)
+  """
+  Last activity in Microsoft 365 Copilot, from its usage report, which has only users with a license for it. As
+  ` + "`" + `activity` + "`" + `. Needs Reports.Read.All.
+  """
+  copilotActivity(
+    "Days of the report."
+    period: ReportPeriod! = D30
+  ): CopilotActivity
+    @requiresScopes(scopes: [["Licenses.ReadPersonal"], ["Licenses.ReadPersonal.All"]])
+    @upstream(once: 100)
+  """
   State of each product's assignment to the user, one for each source: direct, or a group. Read with the user, or in
   one upstream request for 300 users.
   """
@@ -6735,6 +7081,32 @@ func (ec *executionContext) childFields_CompanySubscriptionEdge(ctx context.Cont
 		return ec.fieldContext_CompanySubscriptionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CompanySubscriptionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CopilotActivity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reportRefreshDate":
+		return ec.fieldContext_CopilotActivity_reportRefreshDate(ctx, field)
+	case "lastActivityDate":
+		return ec.fieldContext_CopilotActivity_lastActivityDate(ctx, field)
+	case "copilotChatLastActivityDate":
+		return ec.fieldContext_CopilotActivity_copilotChatLastActivityDate(ctx, field)
+	case "microsoftTeamsCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_microsoftTeamsCopilotLastActivityDate(ctx, field)
+	case "wordCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_wordCopilotLastActivityDate(ctx, field)
+	case "excelCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_excelCopilotLastActivityDate(ctx, field)
+	case "powerPointCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_powerPointCopilotLastActivityDate(ctx, field)
+	case "outlookCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_outlookCopilotLastActivityDate(ctx, field)
+	case "oneNoteCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_oneNoteCopilotLastActivityDate(ctx, field)
+	case "loopCopilotLastActivityDate":
+		return ec.fieldContext_CopilotActivity_loopCopilotLastActivityDate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CopilotActivity", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateAssignmentResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7469,6 +7841,10 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_manager(ctx, field)
 	case "memberOf":
 		return ec.fieldContext_User_memberOf(ctx, field)
+	case "activity":
+		return ec.fieldContext_User_activity(ctx, field)
+	case "copilotActivity":
+		return ec.fieldContext_User_copilotActivity(ctx, field)
 	case "licenseAssignmentStates":
 		return ec.fieldContext_User_licenseAssignmentStates(ctx, field)
 	case "licenseDetails":
@@ -7485,6 +7861,52 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_waitingMembers(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
+}
+
+func (ec *executionContext) childFields_UserActivity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reportRefreshDate":
+		return ec.fieldContext_UserActivity_reportRefreshDate(ctx, field)
+	case "hasExchangeLicense":
+		return ec.fieldContext_UserActivity_hasExchangeLicense(ctx, field)
+	case "exchangeLastActivityDate":
+		return ec.fieldContext_UserActivity_exchangeLastActivityDate(ctx, field)
+	case "exchangeLicenseAssignDate":
+		return ec.fieldContext_UserActivity_exchangeLicenseAssignDate(ctx, field)
+	case "hasOneDriveLicense":
+		return ec.fieldContext_UserActivity_hasOneDriveLicense(ctx, field)
+	case "oneDriveLastActivityDate":
+		return ec.fieldContext_UserActivity_oneDriveLastActivityDate(ctx, field)
+	case "oneDriveLicenseAssignDate":
+		return ec.fieldContext_UserActivity_oneDriveLicenseAssignDate(ctx, field)
+	case "hasSharePointLicense":
+		return ec.fieldContext_UserActivity_hasSharePointLicense(ctx, field)
+	case "sharePointLastActivityDate":
+		return ec.fieldContext_UserActivity_sharePointLastActivityDate(ctx, field)
+	case "sharePointLicenseAssignDate":
+		return ec.fieldContext_UserActivity_sharePointLicenseAssignDate(ctx, field)
+	case "hasSkypeForBusinessLicense":
+		return ec.fieldContext_UserActivity_hasSkypeForBusinessLicense(ctx, field)
+	case "skypeForBusinessLastActivityDate":
+		return ec.fieldContext_UserActivity_skypeForBusinessLastActivityDate(ctx, field)
+	case "skypeForBusinessLicenseAssignDate":
+		return ec.fieldContext_UserActivity_skypeForBusinessLicenseAssignDate(ctx, field)
+	case "hasYammerLicense":
+		return ec.fieldContext_UserActivity_hasYammerLicense(ctx, field)
+	case "yammerLastActivityDate":
+		return ec.fieldContext_UserActivity_yammerLastActivityDate(ctx, field)
+	case "yammerLicenseAssignDate":
+		return ec.fieldContext_UserActivity_yammerLicenseAssignDate(ctx, field)
+	case "hasTeamsLicense":
+		return ec.fieldContext_UserActivity_hasTeamsLicense(ctx, field)
+	case "teamsLastActivityDate":
+		return ec.fieldContext_UserActivity_teamsLastActivityDate(ctx, field)
+	case "teamsLicenseAssignDate":
+		return ec.fieldContext_UserActivity_teamsLicenseAssignDate(ctx, field)
+	case "assignedProducts":
+		return ec.fieldContext_UserActivity_assignedProducts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserActivity", field.Name)
 }
 
 func (ec *executionContext) childFields_UserConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -80,6 +80,9 @@ type CompanySubscriptionFilter struct {
 // AssignmentSource tells how a user's product is assigned.
 type AssignmentSource string
 
+// ReportPeriod is the number of days of a usage report.
+type ReportPeriod string
+
 // UserType is the type of an account.
 type UserType string
 
@@ -122,6 +125,11 @@ const (
 
 	Members UserType = "MEMBER"
 	Guests  UserType = "GUEST"
+
+	D7   ReportPeriod = "D7"
+	D30  ReportPeriod = "D30"
+	D90  ReportPeriod = "D90"
+	D180 ReportPeriod = "D180"
 
 	Ascending  OrderDirection = "ASC"
 	Descending OrderDirection = "DESC"

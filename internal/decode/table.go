@@ -62,7 +62,11 @@ func newTable(of reflect.Type) *table {
 		case f.Type == unreadType:
 			t.unread = i
 		case name != "" && name != "-":
-			t.add(field{name: name, at: i, read: reader(f.Type), notNull: slices.Contains(nullIsInvalid, name)})
+			read := reader(f.Type)
+			if emptyIsNull(name) {
+				read = orEmpty(read)
+			}
+			t.add(field{name: name, at: i, read: read, notNull: slices.Contains(nullIsInvalid, name)})
 		}
 	}
 	if i, ok := t.index["id"]; ok {
@@ -265,6 +269,23 @@ func optional[V any](read func(*Decoder) (V, bool), memory func(*Decoder) *value
 			*p = memory(d).pointer(value)
 		}
 		return ok
+	}
+}
+
+// emptyIsNull reports whether an empty text is null: a day without a value in a usage report.
+func emptyIsNull(name string) bool {
+	return strings.HasSuffix(name, "ActivityDate") || strings.HasSuffix(name, "AssignDate")
+}
+
+// orEmpty returns a reader for which an empty text is null.
+func orEmpty(read func(d *Decoder, into any) bool) func(d *Decoder, into any) bool {
+	return func(d *Decoder, into any) bool {
+		if d.Peek() == '"' && strings.HasPrefix(d.text[d.at:], `""`) {
+			d.Skip()
+			reflect.ValueOf(into).Elem().SetZero()
+			return true
+		}
+		return read(d, into)
 	}
 }
 

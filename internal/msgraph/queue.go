@@ -80,6 +80,8 @@ func workload(endpoint string, writes bool) string {
 		name = "cloudLicensing"
 	case endpoint == directoryAuditsEndpoint:
 		name = "audit log"
+	case isReport(endpoint):
+		name = "reports"
 	}
 	if writes {
 		return name + " writes"
@@ -98,7 +100,7 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 	var endpoints []string
 	for _, r := range requests {
 		if key := (laneKey{c, r.limit}); r.limit != "" && !slices.Contains(keys, key) {
-			keys = append(keys, key)
+			keys = append(keys, key, laneKey{nil, r.limit})
 		}
 		if slices.Contains(endpoints, r.endpoint) {
 			continue // the endpoint includes the method
@@ -114,7 +116,8 @@ func (c *Client) lanesOf(requests []*request) []laneKey {
 	return keys
 }
 
-// throttledLanes returns the lanes that a 429 applies to: the request's own limit, or its workload and the scope in x-ms-throttle-scope.
+// throttledLanes returns the lanes that a 429 applies to: the request's own limit, or its workload and the scope in
+// x-ms-throttle-scope.
 func (c *Client) throttledLanes(r *request, header http.Header) []laneKey {
 	scope, rest, _ := strings.Cut(header.Get("x-ms-throttle-scope"), "/")
 	limit, _, _ := strings.Cut(rest, "/")
@@ -124,6 +127,9 @@ func (c *Client) throttledLanes(r *request, header http.Header) []laneKey {
 	}
 	if r.limit != "" {
 		return []laneKey{{at, r.limit}}
+	}
+	if isReport(r.endpoint) {
+		return []laneKey{{c, r.endpoint}}
 	}
 	own := r.writes()
 	keys := []laneKey{{at, workload(r.endpoint, own)}}

@@ -35,6 +35,10 @@ var (
 	ErrExpired = errors.New("expired")
 	// ErrEndless: a list does not end, since its pages repeat or too many are empty.
 	ErrEndless = errors.New("endless")
+	// ErrTooLong: a list has more elements than the gateway reads.
+	ErrTooLong = errors.New("too long")
+	// ErrConcealed: a report has pseudonyms in place of names.
+	ErrConcealed = errors.New("concealed names")
 	// ErrUnavailable: Microsoft Graph could not be reached, or its response is invalid.
 	ErrUnavailable = errors.New("unavailable")
 )
