@@ -37,6 +37,7 @@ func (g *gateway) requested(endpoint, option string) (values []string) {
 // TestSignInActivity reads sign-ins with the page of users, by ID and by name.
 func TestSignInActivity(t *testing.T) {
 	t.Parallel()
+	needsPrefetch(t)
 	g := startGateway(t, emulator.Options{Users: 1_200})
 	people := g.nodesOf(t, "users", "first: 999", signIns+" userPrincipalName")
 	never, leaving := 0, 0
