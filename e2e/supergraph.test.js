@@ -22,12 +22,12 @@ const people = `
   type PersonConnection { nodes: [User!]! pageInfo: PageInfo! }
   type PageInfo @shareable { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }
   type User @key(fields: "id") { id: ID! costCenter: String }
-  type SubscribedSku @key(fields: "skuId") { skuId: UUID price: Float }
+  type SubscribedSku @key(fields: "skuId") { skuId: UUID listPrice: Float }
   scalar UUID
 `;
 
 const question = `{
-  users(first: 2) { nodes { id displayName costCenter licenseAssignmentStates { state sku { productName price } } } }
+  users(first: 2) { nodes { id displayName costCenter licenseAssignmentStates { state sku { productName listPrice } } } }
   assignmentErrors(first: 2) { nodes { code assignedTo { id ... on User { costCenter } } } }
 }`;
 
@@ -36,15 +36,15 @@ const gateways = {};
 const subgraphs = {};
 let peopleServer;
 
-/** The other subgraph, which knows cost centers and prices. */
+/** The other subgraph, which knows cost centers and list prices. */
 async function startPeople() {
   const schema = buildSchema(`
     scalar _Any scalar UUID union _Entity = User | SubscribedSku
     type Query { _entities(representations: [_Any!]!): [_Entity]! }
-    type User { id: ID! costCenter: String } type SubscribedSku { skuId: UUID price: Float }
+    type User { id: ID! costCenter: String } type SubscribedSku { skuId: UUID listPrice: Float }
   `);
   const entity = ({ __typename, id, skuId }) =>
-    __typename === 'User' ? { __typename, id, costCenter: `cost center of ${id}` } : { __typename, skuId, price: 12.5 };
+    __typename === 'User' ? { __typename, id, costCenter: `cost center of ${id}` } : { __typename, skuId, listPrice: 12.5 };
   peopleServer = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
@@ -124,7 +124,7 @@ function checkAnswer({ data, errors }) {
   for (const user of data.users.nodes) {
     assert.ok(user.displayName);
     assert.equal(user.costCenter, `cost center of ${user.id}`);
-    for (const { sku } of user.licenseAssignmentStates) assert.equal(sku.price, 12.5);
+    for (const { sku } of user.licenseAssignmentStates) assert.equal(sku.listPrice, 12.5);
   }
   for (const { code, assignedTo } of data.assignmentErrors.nodes) {
     assert.ok(code);

@@ -6582,7 +6582,7 @@ type Viewer {
   appRoles: [String!]!
   """
   Scopes and app roles that are in effect: an application's roles, and a user's scopes, where the gateway requires it
-  only those with an app role of the same name. Fields name what they require with ` + "`" + `@requiresScopes` + "`" + `.
+  only those with an app role of the same name. The README lists the fields that each of them permits.
   """
   permissions: [String!]!
   "Whether the caller can change licenses: mutations are enabled, and it has the permission."
