@@ -5223,7 +5223,8 @@ enum AuditResult {
   separately; a part that cannot be read is null with an error. The overview itself is null only with FORBIDDEN, for a
   caller without the scope. Costs, in upstream requests: ` + "`" + `products` + "`" + ` one, and one for each 100 allotments if
   ` + "`" + `nextLifecycleDate` + "`" + ` is selected, or one if these are denied; ` + "`" + `assignmentErrors` + "`" + ` one for each 100 errors, up to
-  ten, then ` + "`" + `byGroup` + "`" + ` one for each 300 affected users and one for their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100 allotments, then one for each 20
+  ten, then ` + "`" + `byGroup` + "`" + ` one for each 300 affected users and one for their groups; ` + "`" + `waitingMembers` + "`" + ` one for each 100
+  allotments, then one for each 20
   allotments without available units. Parts share requests where possible: the whole overview costs three for up to
   100 errors and 20 such allotments, and four for up to 200 errors. Needs LicenseAssignment.Read.All,
   CloudLicensing.Read.All or Directory.Read.All, User.Read.All and GroupMember.Read.All.
