@@ -1,7 +1,8 @@
 package licensing
 
 // Write is a change of the tenant's licenses: a [CreateAssignment], [UpdateAssignment], [DeleteAssignment],
-// [ReprocessAssignments], [AssignLicense], [ReprocessLicenseAssignment] or [SetUsageLocation].
+// [ReprocessAssignments], [AssignLicense], [ReprocessLicenseAssignment], [SetUsageLocation], [AddGroupMember],
+// [RemoveGroupMember] or [ReprocessGroup].
 type Write interface{ isWrite() }
 
 // CreateAssignment assigns a unit of an allotment.
@@ -25,7 +26,11 @@ type DeleteAssignment struct {
 }
 
 // ReprocessAssignments reprocesses a user's assignments from allotments.
-type ReprocessAssignments struct{ UserID string }
+type ReprocessAssignments struct {
+	UserID string
+	// Known reports that the user exists, so that a 404 means that the tenant does not provide the request.
+	Known bool
+}
 
 // AssignLicense adds and removes licenses of a user or a group.
 type AssignLicense struct {
@@ -40,7 +45,23 @@ type ReprocessLicenseAssignment struct{ UserID string }
 // SetUsageLocation sets the usage location of a user, an ISO 3166-1 alpha-2 code in capitals.
 type SetUsageLocation struct{ UserID, UsageLocation string }
 
+// AddGroupMember adds a direct member to a group.
+type AddGroupMember struct{ GroupID, MemberID string }
+
+// RemoveGroupMember removes a direct member from a group. The member itself stays.
+type RemoveGroupMember struct{ GroupID, MemberID string }
+
+// ReprocessGroup reprocesses the licenses that a group gives to its members. The group must exist: a 404 means that the
+// tenant does not provide the request.
+type ReprocessGroup struct{ GroupID string }
+
 func (SetUsageLocation) isWrite() {}
+
+func (AddGroupMember) isWrite() {}
+
+func (RemoveGroupMember) isWrite() {}
+
+func (ReprocessGroup) isWrite() {}
 
 func (CreateAssignment) isWrite() {}
 

@@ -195,6 +195,8 @@ func alternatives(endpoint string) []string {
 		return []string{"Directory.Read.All"}
 	case endpoint == reprocessLicenseAssignmentEndpoint, endpoint == updateUserEndpoint:
 		return []string{"Directory.ReadWrite.All"}
+	case endpoint == addMemberEndpoint, endpoint == removeMemberEndpoint:
+		return []string{"Group.ReadWrite.All", "Directory.ReadWrite.All"}
 	case !strings.Contains(path, "/cloudLicensing/"):
 		return nil
 	case root == "users" && reads:

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -25,6 +27,9 @@ const (
 	assignLicenseOfGroupEndpoint       = "POST /groups/{id}/assignLicense"
 	updateUserEndpoint                 = "PATCH /users/{id}"
 	reprocessLicenseAssignmentEndpoint = "POST /users/{id}/reprocessLicenseAssignment"
+	addMemberEndpoint                  = "POST /groups/{id}/members/$ref"
+	removeMemberEndpoint               = "DELETE /groups/{id}/members/{id}/$ref"
+	reprocessGroupEndpoint             = "POST /groups/{id}/cloudLicensing/assignments/reprocessAssignments"
 )
 
 func init() {
@@ -38,6 +43,9 @@ func init() {
 		assignLicenseOfGroupEndpoint:       "LicenseAssignment.ReadWrite.All",
 		updateUserEndpoint:                 "User.ReadWrite.All",
 		reprocessLicenseAssignmentEndpoint: "User.ReadWrite.All",
+		addMemberEndpoint:                  "GroupMember.ReadWrite.All",
+		removeMemberEndpoint:               "GroupMember.ReadWrite.All",
+		reprocessGroupEndpoint:             "Group.ReadWrite.All",
 	})
 }
 
@@ -53,7 +61,7 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 	results := make([]licensing.WriteResult, len(writes))
 	changes := make([]*change, len(writes))
 	for i, w := range writes {
-		changes[i] = o.client.change(w)
+		changes[i] = o.change(w)
 		changes[i].result = &results[i]
 	}
 	for _, round := range rounds(changes) {
@@ -66,6 +74,8 @@ func (o *Operation) Write(ctx context.Context, writes []licensing.Write) []licen
 type change struct {
 	request
 	group     string // whose changes are sequential; empty if there is none
+	parallel  bool   // with the other changes of the group in this operation
+	optional  bool   // the tenant may not provide the endpoint
 	success   success
 	invalid   error // the write cannot be sent
 	attempt   int
@@ -82,13 +92,13 @@ type success struct {
 	silent  bool   // the response has no body
 }
 
-// rounds splits changes so that each round has at most one change per group.
+// rounds splits changes so that each round has at most one change per group, except parallel ones.
 func rounds(changes []*change) [][]*change {
 	var rounds [][]*change
 	before := map[string]int{} // by group
 	for _, c := range changes {
 		n := 0
-		if c.group != "" {
+		if c.group != "" && !c.parallel {
 			n = before[c.group]
 			before[c.group]++
 		}
@@ -128,6 +138,9 @@ func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*chang
 	for i, a := range o.writeAll(ctx, changes) {
 		c := changes[i]
 		c.settle(&a)
+		if c.optional {
+			o.settleOptional(c, &a)
+		}
 		repeat, delay := o.repeats(ctx, c, &a)
 		if repeat {
 			again = append(again, c)
@@ -191,7 +204,7 @@ func (c *change) outcome(a *response) licensing.Outcome {
 		return licensing.WriteUnknown
 	case a.ok() && c.confirmed(a):
 		return licensing.WriteDone
-	case a.status == http.StatusTooManyRequests, rejected(a):
+	case a.status == http.StatusTooManyRequests, rejected(a), c.optional && a.status == http.StatusNotImplemented && a.ofService():
 		return licensing.WriteNotDone
 	}
 	return licensing.WriteUnknown
@@ -299,6 +312,24 @@ func (c *change) settle(a *response) {
 	c.result.Err = &failure
 }
 
+// settleOptional records whether the tenant provides the endpoint of a change of an existing object, and sets the kind of
+// the error to [upstream.ErrNotOffered] if it does not. A 404 can have another cause: several in a row establish it, and
+// none if the endpoint has responded.
+func (o *Operation) settleOptional(c *change, a *response) {
+	failure, _ := errors.AsType[*upstream.Error](c.result.Err)
+	switch {
+	case c.result.Outcome == licensing.WriteDone:
+		o.capabilities.record(responds(c.endpoint))
+		o.capabilities.clearObservations(notProvided(c.endpoint))
+	case failure == nil || a.unsent || c.result.Outcome != licensing.WriteNotDone:
+	case a.status == http.StatusNotFound:
+		o.absent(c.endpoint, failure)
+	case a.status == http.StatusMethodNotAllowed, a.status == http.StatusNotImplemented:
+		o.capabilities.record(notProvided(c.endpoint))
+		failure.Kind = upstream.ErrNotOffered
+	}
+}
+
 // lacksPermission are the codes, in lower case, of a 403 for a missing permission or role. Other codes are rejections
 // by the tenant, such as by a policy.
 var lacksPermission = map[string]bool{
@@ -340,8 +371,29 @@ func assignmentIn(body string) *licensing.Assignment {
 	return a
 }
 
-// change returns the request of a write.
+// change returns the request of a write. An optional request that the tenant is known not to provide is invalid.
+func (o *Operation) change(w licensing.Write) *change {
+	made := o.client.change(w)
+	if made.optional && o.capabilities.has(notProvided(made.endpoint)) && !o.capabilities.has(responds(made.endpoint)) {
+		made.invalid = notOffered(made.endpoint)
+	}
+	return made
+}
+
+// deletable are the URLs that the gateway may delete: an assignment, and the reference from a group to a member. Without
+// $ref, Microsoft Graph deletes the member itself ("Remove member").
+var deletable = regexp.MustCompile(`^/admin/cloudLicensing/assignments/[^/?#]+$|^/groups/[0-9a-f-]{36}/members/[0-9a-f-]{36}/\$ref$`)
+
+// change returns the request of a write. A DELETE of anything else than [deletable] is invalid.
 func (c *Client) change(w licensing.Write) *change {
+	made := c.changeOf(w)
+	if made.invalid == nil && made.method == http.MethodDelete && !deletable.MatchString(made.url) {
+		made.invalid = &upstream.InputError{Message: "invalid ID of an object to delete"}
+	}
+	return made
+}
+
+func (c *Client) changeOf(w licensing.Write) *change {
 	switch w := w.(type) {
 	case licensing.CreateAssignment:
 		return c.createAssignment(w)
@@ -355,7 +407,7 @@ func (c *Client) change(w licensing.Write) *change {
 			endpoint: deleteAssignmentEndpoint, method: http.MethodDelete, url: below(assignmentsPath, w.ID),
 		}}
 	case licensing.ReprocessAssignments:
-		return &change{success: success{silent: true}, request: request{
+		return &change{optional: w.Known, success: success{silent: true}, request: request{
 			endpoint: reprocessAssignmentsEndpoint, method: http.MethodPost,
 			url: ofUsers.below(w.UserID, "assignments/reprocessAssignments"), body: struct{}{},
 		}}
@@ -370,6 +422,21 @@ func (c *Client) change(w licensing.Write) *change {
 		return &change{success: success{status: http.StatusNoContent, silent: true}, request: request{
 			endpoint: updateUserEndpoint, method: http.MethodPatch, url: below("/users", w.UserID),
 			body: map[string]string{"usageLocation": w.UsageLocation},
+		}}
+	case licensing.AddGroupMember:
+		return &change{group: groupKey(w.GroupID), parallel: true, success: success{status: http.StatusNoContent, silent: true}, request: request{
+			endpoint: addMemberEndpoint, method: http.MethodPost, url: below("/groups", w.GroupID, "members/$ref"),
+			body: map[string]string{"@odata.id": c.base.JoinPath("../v1.0/directoryObjects", w.MemberID).String()},
+		}}
+	case licensing.RemoveGroupMember:
+		return &change{group: groupKey(w.GroupID), parallel: true, success: success{status: http.StatusNoContent, silent: true}, request: request{
+			endpoint: removeMemberEndpoint, method: http.MethodDelete,
+			url: below("/groups", groupKey(w.GroupID), "members", url.PathEscape(groupKey(w.MemberID)), "$ref"),
+		}}
+	case licensing.ReprocessGroup:
+		return &change{group: groupKey(w.GroupID), optional: true, success: success{silent: true}, request: request{
+			endpoint: reprocessGroupEndpoint, method: http.MethodPost,
+			url: ofGroups.below(w.GroupID, "assignments/reprocessAssignments"), body: struct{}{},
 		}}
 	}
 	return &change{invalid: &upstream.InputError{Message: "unknown type of change"}}

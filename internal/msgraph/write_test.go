@@ -30,6 +30,8 @@ var (
 	toDevice = licensing.Assignee{Type: licensing.AssigneeDevice, ID: "d1"}
 )
 
+const guid1, guid2 = "11111111-2222-4333-8444-555555555555", "22222222-2222-4333-8444-555555555555"
+
 // writesOf returns changes of different users, which are sent concurrently.
 func writesOf(users ...string) []licensing.Write {
 	var writes []licensing.Write
@@ -90,6 +92,9 @@ func TestWrites(t *testing.T) {
 			`{"addLicenses":[],"removeLicenses":["` + string(sku2) + `"]}`, reply{status: 202, body: `{"id":"g1"}`}, nil},
 		{licensing.SetUsageLocation{UserID: "u1", UsageLocation: "CH"}, "PATCH /users/u1", `{"usageLocation":"CH"}`, done, nil},
 		{licensing.ReprocessLicenseAssignment{UserID: "u1"}, "POST /users/u1/reprocessLicenseAssignment", `{}`, ok(`{"id":"u1"}`), nil},
+		{licensing.AddGroupMember{GroupID: "g1", MemberID: guid2}, "POST /groups/g1/members/$ref", `{"@odata.id":"HOST/v1.0/directoryObjects/` + guid2 + `"}`, done, nil},
+		{licensing.RemoveGroupMember{GroupID: guid1, MemberID: guid2}, "DELETE /groups/" + guid1 + "/members/" + guid2 + "/$ref", ``, done, nil},
+		{licensing.ReprocessGroup{GroupID: "g1"}, "POST /groups/g1/cloudLicensing/assignments/reprocessAssignments", `{}`, done, nil},
 	} {
 		s := newService(t, func(c call) reply {
 			if c.String() == tt.want {
@@ -114,7 +119,7 @@ func TestWrites(t *testing.T) {
 			if (sent.header.Get("Content-Type") == "application/json") != (tt.body != "") {
 				t.Errorf("%s sends the type %q", tt.want, sent.header.Get("Content-Type"))
 			}
-			if o.Report().Endpoints[strings.NewReplacer("/x", "/{id}", "u1", "{id}", "g1", "{id}", "d1", "{id}").Replace(tt.want)] == (upstream.Usage{}) {
+			if o.Report().Endpoints[strings.NewReplacer("/x", "/{id}", "u1", "{id}", "g1", "{id}", "d1", "{id}", guid1, "{id}", guid2, "{id}").Replace(tt.want)] == (upstream.Usage{}) {
 				t.Errorf("%s is not in the report: %v", tt.want, o.Report().Endpoints)
 			}
 			authorized(t, o)
