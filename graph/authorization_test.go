@@ -59,6 +59,10 @@ func TestNeverNull(t *testing.T) {
 		"licensingOverview":          `{ licensingOverview { products { sku { id } } } }`,
 		"reprocessAssignments":       `mutation { reprocessAssignments(input: {userIds: []}) { results { outcome } } }`,
 		"setUsageLocation":           `mutation { setUsageLocation(input: {userIds: [], usageLocation: "CH"}) { results { outcome } } }`,
+		"addGroupMembers":            `mutation { addGroupMembers(input: {groupId: "x", memberIds: []}) { results { outcome } } }`,
+		"removeGroupMembers":         `mutation { removeGroupMembers(input: {groupId: "x", memberIds: []}) { results { outcome } } }`,
+		"reprocessGroup":             `mutation { reprocessGroup(input: {groupId: "x"}) { outcome } }`,
+		"removeDirectAssignments":    `mutation { removeDirectAssignments(input: {skuId: "` + skuE3 + `", userIds: []}) { results { outcome } } }`,
 		"reprocessLicenseAssignment": `mutation { reprocessLicenseAssignment(input: {userIds: []}) { results { outcome } } }`,
 	} {
 		answer := g.ask(query, nil)

@@ -246,6 +246,17 @@ func init() { // not a literal: the functions refer to the table
 			toOne("ReprocessResult.user", "", (*field).userNow),
 			property("SetUsageLocationPayload.results", func(p *model.SetUsageLocationPayload) []*model.SetUsageLocationResult { return p.Results }),
 			toOne("SetUsageLocationResult.user", "", (*field).userNow),
+			property("GroupMembersPayload.results", func(p *model.GroupMembersPayload) []*model.GroupMemberResult { return p.Results }),
+			toOne("GroupMembersPayload.group", "", func(f *field, p *model.GroupMembersPayload) (*licensing.Group, error) { return f.groupByID(p.GroupID) }),
+			toOne("GroupMemberResult.member", "", func(f *field, r *model.GroupMemberResult) (licensing.DirectoryObject, error) {
+				return f.assigneeNow(r.Object)
+			}),
+			property("ReprocessGroupPayload.results", func(p *model.ReprocessGroupPayload) []*model.ReprocessResult { return p.Results }),
+			toOne("ReprocessGroupPayload.group", "", func(f *field, p *model.ReprocessGroupPayload) (*licensing.Group, error) {
+				return f.groupByID(p.GroupID)
+			}),
+			property("RemoveDirectAssignmentsPayload.results", func(p *model.RemoveDirectAssignmentsPayload) []*model.RemoveDirectAssignmentsResult { return p.Results }),
+			toOne("RemoveDirectAssignmentsResult.user", "", (*field).userNow),
 		},
 	} {
 		for _, e := range list {

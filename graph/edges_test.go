@@ -110,6 +110,10 @@ func TestEdgesBlock(t *testing.T) {
 		"CreateAssignmentResult.assignment":  {&model.CreateAssignmentResult{Assignment: &licensing.Assignment{ID: "a"}}},
 		"ReprocessResult.user":               {&model.ReprocessResult{UserID: id}},
 		"SetUsageLocationResult.user":        {&model.SetUsageLocationResult{UserID: id}},
+		"RemoveDirectAssignmentsResult.user": {&model.RemoveDirectAssignmentsResult{UserID: id}},
+		"GroupMembersPayload.group":          {&model.GroupMembersPayload{GroupID: &group}},
+		"GroupMemberResult.member":           {&model.GroupMemberResult{Object: &licensing.Device{ID: id}}},
+		"ReprocessGroupPayload.group":        {&model.ReprocessGroupPayload{GroupID: &group}},
 	}
 	samples := map[reflect.Type]any{}
 	for _, sample := range []any{

@@ -9,8 +9,17 @@ import (
 	"context"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 )
+
+func (r *groupMemberResultResolver) Member(ctx context.Context, objs []*model.GroupMemberResult) ([]licensing.DirectoryObject, error) {
+	return resolveEach[licensing.DirectoryObject](ctx, r.Resolver, objs)
+}
+
+func (r *groupMembersPayloadResolver) Group(ctx context.Context, obj *model.GroupMembersPayload) (*licensing.Group, error) {
+	return resolve[*licensing.Group](ctx, r.Resolver, obj)
+}
 
 func (r *mutationResolver) CreateAssignments(ctx context.Context, input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
 	payload, err := newChange(ctx).createAssignments(input)
@@ -47,6 +56,34 @@ func (r *mutationResolver) SetUsageLocation(ctx context.Context, input model.Set
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
+func (r *mutationResolver) AddGroupMembers(ctx context.Context, input model.GroupMembersInput) (*model.GroupMembersPayload, error) {
+	payload, err := newChange(ctx).changeMembers(input, true)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
+}
+
+func (r *mutationResolver) RemoveGroupMembers(ctx context.Context, input model.GroupMembersInput) (*model.GroupMembersPayload, error) {
+	payload, err := newChange(ctx).changeMembers(input, false)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
+}
+
+func (r *mutationResolver) ReprocessGroup(ctx context.Context, input model.ReprocessGroupInput) (*model.ReprocessGroupPayload, error) {
+	payload, err := newChange(ctx).reprocessGroup(input, r.cursors.of(identity.From(ctx)))
+	return prefetchPayload(ctx, r.Resolver, payload, err)
+}
+
+func (r *mutationResolver) RemoveDirectAssignments(ctx context.Context, input model.RemoveDirectAssignmentsInput) (*model.ReprocessPayload, error) {
+	payload, err := newChange(ctx).removeDirectAssignments(input)
+	return prefetchPayload(ctx, r.Resolver, payload, err)
+}
+
+func (r *removeDirectAssignmentsResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
+	return resolveEach[*licensing.User](ctx, r.Resolver, objs)
+}
+
+func (r *reprocessGroupPayloadResolver) Group(ctx context.Context, obj *model.ReprocessGroupPayload) (*licensing.Group, error) {
+	return resolve[*licensing.Group](ctx, r.Resolver, obj)
+}
+
 func (r *reprocessResultResolver) User(ctx context.Context, objs []*model.ReprocessResult) ([]*licensing.User, error) {
 	return resolveEach[*licensing.User](ctx, r.Resolver, objs)
 }
@@ -55,7 +92,23 @@ func (r *setUsageLocationResultResolver) User(ctx context.Context, objs []*model
 	return resolveEach[*licensing.User](ctx, r.Resolver, objs)
 }
 
+func (r *Resolver) GroupMemberResult() generated.GroupMemberResultResolver {
+	return &groupMemberResultResolver{r}
+}
+
+func (r *Resolver) GroupMembersPayload() generated.GroupMembersPayloadResolver {
+	return &groupMembersPayloadResolver{r}
+}
+
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
+
+func (r *Resolver) RemoveDirectAssignmentsResult() generated.RemoveDirectAssignmentsResultResolver {
+	return &removeDirectAssignmentsResultResolver{r}
+}
+
+func (r *Resolver) ReprocessGroupPayload() generated.ReprocessGroupPayloadResolver {
+	return &reprocessGroupPayloadResolver{r}
+}
 
 func (r *Resolver) ReprocessResult() generated.ReprocessResultResolver {
 	return &reprocessResultResolver{r}
@@ -66,7 +119,11 @@ func (r *Resolver) SetUsageLocationResult() generated.SetUsageLocationResultReso
 }
 
 type (
-	mutationResolver               struct{ *Resolver }
-	reprocessResultResolver        struct{ *Resolver }
-	setUsageLocationResultResolver struct{ *Resolver }
+	groupMemberResultResolver             struct{ *Resolver }
+	groupMembersPayloadResolver           struct{ *Resolver }
+	mutationResolver                      struct{ *Resolver }
+	removeDirectAssignmentsResultResolver struct{ *Resolver }
+	reprocessGroupPayloadResolver         struct{ *Resolver }
+	reprocessResultResolver               struct{ *Resolver }
+	setUsageLocationResultResolver        struct{ *Resolver }
 )

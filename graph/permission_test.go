@@ -291,7 +291,7 @@ func TestWritePermissions(t *testing.T) {
 		r := g.ask(`{
 			assignments(first: 1000) { nodes { id disabledServicePlanIds } } allotments { nodes { id consumedUnits } }
 			users(first: 999) { nodes { id licenseAssignmentStates { skuId state lastUpdatedDateTime disabledPlans { servicePlanId } } } }
-			groups { nodes { id assignedLicenses { skuId disabledPlans { servicePlanId } } } }
+			groups { nodes { id assignedLicenses { skuId disabledPlans { servicePlanId } } members(first: 999) { nodes { id } } } }
 		}`, nil)
 		if len(r.Errors) > 0 {
 			t.Fatal(r.Errors)
@@ -313,6 +313,10 @@ func TestWritePermissions(t *testing.T) {
 		{"assignLicense to a group", assignLicenses, readGroups, `(input: {assignedTo: {type: GROUP, id: $group}, addLicenses: [{skuId: $product}]}) { outcome userErrors { code } }`, ".outcome", "outcome"},
 		{"reprocessLicenseAssignment", "User.ReadWrite.All", "", `(input: {userIds: [$person]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
 		{"setUsageLocation", "User.ReadWrite.All", "", `(input: {userIds: [$person], usageLocation: "IS"}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"addGroupMembers", "GroupMember.ReadWrite.All", readGroups, `(input: {groupId: $group, memberIds: [$newcomer]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"removeGroupMembers", "GroupMember.ReadWrite.All", readGroups, `(input: {groupId: $group, memberIds: [$member]}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"reprocessGroup", assignUnits, readGroups, `(input: {groupId: $group, first: 1}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
+		{"removeDirectAssignments", assignLicenses, readProducts, `(input: {skuId: $product, userIds: [$doubled], allowPlanLoss: true}) { results { outcome } userErrors { code } }`, ".results.#", "results.outcome"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer g.tenant.Reset()
@@ -335,7 +339,7 @@ func TestWritePermissions(t *testing.T) {
 			}
 			forbidden(r, field+tt.path, tt.permission)
 			others := alternatives(r)
-			if (strings.Contains(tt.permission, "CloudLicensing") || slices.Contains([]string{"reprocessLicenseAssignment", "setUsageLocation"}, tt.name)) != (len(others) > 0) {
+			if (strings.Contains(tt.permission, "CloudLicensing") || slices.Contains([]string{"reprocessLicenseAssignment", "setUsageLocation", "addGroupMembers", "removeGroupMembers"}, tt.name)) != (len(others) > 0) {
 				t.Errorf("%s has the alternatives %v", tt.permission, others)
 			}
 			if tt.look != "" {
@@ -366,6 +370,7 @@ func TestDescribedPermissions(t *testing.T) {
 	on := g.changeable(t)
 	assign := []string{assignUnits, "Directory.ReadWrite.All"}
 	look := []string{readLicensing, readDirectory}
+	members := []string{"GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"}
 	const results, single = `{ results { outcome } }`, `{ outcome }`
 	described := map[string]map[string]bool{}
 	for _, tt := range []struct {
@@ -384,6 +389,15 @@ func TestDescribedPermissions(t *testing.T) {
 		{"assignLicense to a group", `(input: {assignedTo: {type: GROUP, id: $group}, addLicenses: [{skuId: $product}]}) ` + single, [][]string{{assignLicenses}, {readGroups}, {readProducts}}},
 		{"reprocessLicenseAssignment", `(input: {userIds: [$person]}) ` + results, [][]string{{"User.ReadWrite.All", "Directory.ReadWrite.All"}}},
 		{"setUsageLocation", `(input: {userIds: [$person], usageLocation: "IS"}) ` + results, [][]string{{"User.ReadWrite.All", "Directory.ReadWrite.All"}}},
+		{"addGroupMembers", `(input: {groupId: $group, memberIds: [$newcomer]}) ` + results, [][]string{members, {readDirectory}}},
+		{"addGroupMembers, a device", `(input: {groupId: $group, memberIds: [$device]}) ` + results, [][]string{members, {readDirectory}, {"Device.ReadWrite.All"}}},
+		{"addGroupMembers, roles", `(input: {groupId: $roles, memberIds: [$newcomer]}) ` + results, [][]string{members, {readDirectory}, {"RoleManagement.ReadWrite.Directory"}}},
+		{"removeGroupMembers", `(input: {groupId: $group, memberIds: [$member]}) ` + results, [][]string{members, {readDirectory}}},
+		{"removeGroupMembers, a device", `(input: {groupId: $shop, memberIds: [$machine]}) ` + results, [][]string{members, {readDirectory}, {"Device.ReadWrite.All"}}},
+		{"removeGroupMembers, roles", `(input: {groupId: $roles, memberIds: [$keeper]}) ` + results, [][]string{members, {readDirectory}, {"RoleManagement.ReadWrite.Directory"}}},
+		{"reprocessGroup, members", `(input: {groupId: $group, first: 1}) ` + results, [][]string{{assignUnits, "User.ReadWrite.All"}, {readGroups}}},
+		{"reprocessGroup, whole", `(input: {groupId: $group}) ` + single, [][]string{{"Group.ReadWrite.All", "Directory.ReadWrite.All"}}},
+		{"removeDirectAssignments", `(input: {skuId: $product, userIds: [$doubled], allowPlanLoss: true}) ` + results, [][]string{{assignLicenses}, {readPeople}, {readProducts}}},
 	} {
 		field := strings.FieldsFunc(tt.name, func(r rune) bool { return r == ' ' || r == ',' })[0]
 		if described[field] == nil {
@@ -396,6 +410,9 @@ func TestDescribedPermissions(t *testing.T) {
 		made := func(roles []string) bool {
 			g.tenant.Reset()
 			g.withRoles(roles...)
+			if strings.HasSuffix(tt.name, "whole") {
+				g.tenant.SetVariants(emulator.Variants{ReprocessListed: true, Roles: roles})
+			}
 			r := g.ask("mutation { "+field+on.Replace(tt.mutation)+" }", nil)
 			return len(r.Errors) == 0 && strings.Contains(string(r.raw), `"outcome":"DONE"`)
 		}
@@ -412,7 +429,7 @@ func TestDescribedPermissions(t *testing.T) {
 			}
 		}
 	}
-	permissions := regexp.MustCompile(`[A-Za-z-]+\.(?:Read|ReadWrite|AssignLicenses)\.(?:All|Organization)`)
+	permissions := regexp.MustCompile(`[A-Za-z-]+\.(?:Read|ReadWrite|AssignLicenses)\.(?:All|Organization|Directory)`)
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -440,7 +457,8 @@ func TestDescribedPermissions(t *testing.T) {
 }
 
 // changeable returns a replacer for mutations: $person has a $unit of the $product, $newcomer and $group have none,
-// and $device can have one of the $pool.
+// $doubled has it directly and through a group, and $device can have one of the $pool. $member is in $group and $newcomer
+// is not, $machine is a device in $shop, and $keeper is in $roles, which is assignable to roles.
 func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 	t.Helper()
 	person, unit := "", ""
@@ -464,8 +482,33 @@ func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 			pool = o["id"].(string)
 		}
 	})
+	doubled := ""
+	for _, user := range g.nodesOf(t, "users", "first: 200", "id licenseAssignmentStates { skuId state assignedByGroupId }") {
+		direct, inherited := false, false
+		for _, s := range user["licenseAssignmentStates"].([]any) {
+			if s := s.(object); s["skuId"] == skuE3 && s["state"] == "ACTIVE" {
+				direct, inherited = direct || s["assignedByGroupId"] == nil, inherited || s["assignedByGroupId"] != nil
+			}
+		}
+		if direct && inherited {
+			doubled = user["id"].(string)
+		}
+	}
+	memberOf := func(group, kind string, not ...string) string {
+		for _, member := range g.membersOf(t, group) {
+			if id, ok := strings.CutPrefix(member, kind+" "); ok && !slices.Contains(not, id) {
+				return id
+			}
+		}
+		return ""
+	}
+	roles, machines := g.groupNamed(t, "Payroll"), g.groupNamed(t, "Frontline – Magasins")
+	people := slices.DeleteFunc(g.unlicensed(t, 8), func(id string) bool {
+		return slices.Contains(slices.Concat(g.membersOf(t, roles), g.membersOf(t, group)), "User "+id)
+	})
 	var pairs []string
-	for name, value := range map[string]string{"$person": person, "$unit": unit, "$newcomer": g.unlicensed(t, 1)[0], "$group": group, "$device": device, "$pool": pool, "$product": skuE3} {
+	for name, value := range map[string]string{"$person": person, "$unit": unit, "$newcomer": people[0], "$group": group, "$doubled": doubled,
+		"$member": memberOf(group, "User", doubled), "$roles": roles, "$keeper": memberOf(roles, "User"), "$shop": machines, "$machine": memberOf(machines, "Device"), "$device": device, "$pool": pool, "$product": skuE3} {
 		if value == "" {
 			t.Fatalf("the tenant has no %s", name)
 		}
@@ -479,7 +522,7 @@ func TestGeneralPermissions(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	ids := g.someIDs(t)
-	people := g.unlicensed(t, 2)
+	people, group := g.unlicensed(t, 2), g.groupNamed(t, "Guests")
 	id := g.assigned(t, people[0])
 	general := func(roles ...string) {
 		g.tenant.SetVariants(emulator.Variants{Devices: true, ReportNames: true, Permissions: "list", Roles: roles})
@@ -506,8 +549,12 @@ func TestGeneralPermissions(t *testing.T) {
 		reprocessAssignments(input: {userIds: [%[2]q]}) { results { outcome } }
 		assignLicense(input: {assignedTo: {id: %[2]q}, removeLicenses: [%[1]q]}) { outcome }
 		reprocessLicenseAssignment(input: {userIds: [%[2]q]}) { results { outcome } }
-	}`, skuE3, people[1], id), nil)
-	if len(r.Errors) > 0 || strings.Count(string(r.raw), `"outcome":"DONE"`) != 6 {
+		setUsageLocation(input: {userIds: [%[2]q], usageLocation: "IS"}) { results { outcome } }
+		addGroupMembers(input: {groupId: %[4]q, memberIds: [%[2]q]}) { results { outcome } }
+		removeGroupMembers(input: {groupId: %[4]q, memberIds: [%[2]q]}) { results { outcome } }
+		reprocessGroup(input: {groupId: %[4]q, first: 1}) { results { outcome } }
+	}`, skuE3, people[1], id, group), nil)
+	if len(r.Errors) > 0 || strings.Count(string(r.raw), `"outcome":"DONE"`) != 10 {
 		t.Errorf("%s", r.raw)
 	}
 }

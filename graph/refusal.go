@@ -17,6 +17,7 @@ type subject struct {
 	assignee licensing.AssigneeType // empty if unknown
 	located  bool                   // a user with a usage location
 	creates  bool                   // creates an assignment
+	member   bool                   // removes an existing member of a group
 }
 
 // product is a product that a change affects.
@@ -77,6 +78,8 @@ var sentences = []struct {
 	{"inherited from a group", model.UserErrorNotAssigned},
 	{"not have a corresponding license", model.UserErrorNotAssigned},
 	{"valid company license", model.UserErrorUnknownProduct},
+	{"object references already exist", model.UserErrorAlreadyMember},
+	{"on-premises mastered", model.UserErrorManagedElsewhere},
 }
 
 // advice has the message of each user error code that comes from Microsoft Graph.
@@ -95,6 +98,9 @@ var advice = map[model.UserErrorCode]string{
 	model.UserErrorPlanDependency:     "A service plan depends on another one. Assign that plan, or disable the dependent one.",
 	model.UserErrorProxyAddress:       "A mail address that the product would add belongs to another object. Remove it there first.",
 	model.UserErrorImmutable:          "The allotment and the assignee of an assignment cannot be changed. Delete it and create another one.",
+	model.UserErrorManagedElsewhere:   "The members of the group are managed elsewhere: by its membership rule, or in the on-premises directory. Change them there.",
+	model.UserErrorAlreadyMember:      "Already a direct member of the group.",
+	model.UserErrorNotMember:          "Not a direct member of the group.",
 	model.UserErrorRefused:            "Microsoft Graph rejected the change.",
 }
 
@@ -124,6 +130,8 @@ func (c *change) refusal(failure *upstream.Error, about subject) (code model.Use
 		code = model.UserErrorNotSecurityEnabled
 	case (code == model.UserErrorNotAssignable || code == model.UserErrorNoFreeUnit) && group:
 		code = model.UserErrorGroupWithoutUnits
+	case code == model.UserErrorNotFound && about.member:
+		code = model.UserErrorNotMember
 	case code == model.UserErrorAlreadyAssigned && !about.creates: // only a new assignment can exist already
 		code = model.UserErrorRefused
 	}

@@ -60,6 +60,14 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Mutation_reprocessLicenseAssignment_args(ctx, raw)
 	case "Mutation.setUsageLocation":
 		return ec.field_Mutation_setUsageLocation_args(ctx, raw)
+	case "Mutation.addGroupMembers":
+		return ec.field_Mutation_addGroupMembers_args(ctx, raw)
+	case "Mutation.removeGroupMembers":
+		return ec.field_Mutation_removeGroupMembers_args(ctx, raw)
+	case "Mutation.reprocessGroup":
+		return ec.field_Mutation_reprocessGroup_args(ctx, raw)
+	case "Mutation.removeDirectAssignments":
+		return ec.field_Mutation_removeDirectAssignments_args(ctx, raw)
 	case "Query.node":
 		return ec.field_Query_node_args(ctx, raw)
 	case "Query.nodes":

@@ -38,6 +38,8 @@ type ResolverRoot interface {
 	Device() DeviceResolver
 	Entity() EntityResolver
 	Group() GroupResolver
+	GroupMemberResult() GroupMemberResultResolver
+	GroupMembersPayload() GroupMembersPayloadResolver
 	LicenseAssignmentState() LicenseAssignmentStateResolver
 	LicenseChange() LicenseChangeResolver
 	LicenseDetails() LicenseDetailsResolver
@@ -45,6 +47,8 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	ProductOverview() ProductOverviewResolver
 	Query() QueryResolver
+	RemoveDirectAssignmentsResult() RemoveDirectAssignmentsResultResolver
+	ReprocessGroupPayload() ReprocessGroupPayloadResolver
 	ReprocessResult() ReprocessResultResolver
 	ServicePlan() ServicePlanResolver
 	SetUsageLocationResult() SetUsageLocationResultResolver
@@ -336,6 +340,19 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	GroupMemberResult struct {
+		Member     func(childComplexity int) int
+		MemberID   func(childComplexity int) int
+		Outcome    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	GroupMembersPayload struct {
+		Group      func(childComplexity int) int
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	LicenseActor struct {
 		AppID             func(childComplexity int) int
 		DisplayName       func(childComplexity int) int
@@ -414,10 +431,14 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AddGroupMembers            func(childComplexity int, input model.GroupMembersInput) int
 		AssignLicense              func(childComplexity int, input model.AssignLicenseInput) int
 		CreateAssignments          func(childComplexity int, input model.CreateAssignmentsInput) int
 		DeleteAssignment           func(childComplexity int, input model.DeleteAssignmentInput) int
+		RemoveDirectAssignments    func(childComplexity int, input model.RemoveDirectAssignmentsInput) int
+		RemoveGroupMembers         func(childComplexity int, input model.GroupMembersInput) int
 		ReprocessAssignments       func(childComplexity int, input model.ReprocessInput) int
+		ReprocessGroup             func(childComplexity int, input model.ReprocessGroupInput) int
 		ReprocessLicenseAssignment func(childComplexity int, input model.ReprocessInput) int
 		SetUsageLocation           func(childComplexity int, input model.SetUsageLocationInput) int
 		UpdateAssignment           func(childComplexity int, input model.UpdateAssignmentInput) int
@@ -484,6 +505,28 @@ type ComplexityRoot struct {
 		Action    func(childComplexity int) int
 		Reprocess func(childComplexity int) int
 		Text      func(childComplexity int) int
+	}
+
+	RemoveDirectAssignmentsPayload struct {
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RemoveDirectAssignmentsResult struct {
+		Outcome    func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		UserID     func(childComplexity int) int
+	}
+
+	ReprocessGroupPayload struct {
+		EndCursor   func(childComplexity int) int
+		Group       func(childComplexity int) int
+		HasNextPage func(childComplexity int) int
+		Method      func(childComplexity int) int
+		Outcome     func(childComplexity int) int
+		Results     func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	ReprocessPayload struct {
@@ -1973,6 +2016,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GroupEdge.Node(childComplexity), true
 
+	case "GroupMemberResult.member":
+		if e.ComplexityRoot.GroupMemberResult.Member == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMemberResult.Member(childComplexity), true
+	case "GroupMemberResult.memberId":
+		if e.ComplexityRoot.GroupMemberResult.MemberID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMemberResult.MemberID(childComplexity), true
+	case "GroupMemberResult.outcome":
+		if e.ComplexityRoot.GroupMemberResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMemberResult.Outcome(childComplexity), true
+	case "GroupMemberResult.userErrors":
+		if e.ComplexityRoot.GroupMemberResult.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMemberResult.UserErrors(childComplexity), true
+
+	case "GroupMembersPayload.group":
+		if e.ComplexityRoot.GroupMembersPayload.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMembersPayload.Group(childComplexity), true
+	case "GroupMembersPayload.results":
+		if e.ComplexityRoot.GroupMembersPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMembersPayload.Results(childComplexity), true
+	case "GroupMembersPayload.userErrors":
+		if e.ComplexityRoot.GroupMembersPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMembersPayload.UserErrors(childComplexity), true
+
 	case "LicenseActor.appId":
 		if e.ComplexityRoot.LicenseActor.AppID == nil {
 			break
@@ -2282,6 +2369,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.Currency(childComplexity), true
 
+	case "Mutation.addGroupMembers":
+		if e.ComplexityRoot.Mutation.AddGroupMembers == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addGroupMembers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddGroupMembers(childComplexity, args["input"].(model.GroupMembersInput)), true
 	case "Mutation.assignLicense":
 		if e.ComplexityRoot.Mutation.AssignLicense == nil {
 			break
@@ -2315,6 +2413,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteAssignment(childComplexity, args["input"].(model.DeleteAssignmentInput)), true
+	case "Mutation.removeDirectAssignments":
+		if e.ComplexityRoot.Mutation.RemoveDirectAssignments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeDirectAssignments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveDirectAssignments(childComplexity, args["input"].(model.RemoveDirectAssignmentsInput)), true
+	case "Mutation.removeGroupMembers":
+		if e.ComplexityRoot.Mutation.RemoveGroupMembers == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeGroupMembers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveGroupMembers(childComplexity, args["input"].(model.GroupMembersInput)), true
 	case "Mutation.reprocessAssignments":
 		if e.ComplexityRoot.Mutation.ReprocessAssignments == nil {
 			break
@@ -2326,6 +2446,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReprocessAssignments(childComplexity, args["input"].(model.ReprocessInput)), true
+	case "Mutation.reprocessGroup":
+		if e.ComplexityRoot.Mutation.ReprocessGroup == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reprocessGroup_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReprocessGroup(childComplexity, args["input"].(model.ReprocessGroupInput)), true
 	case "Mutation.reprocessLicenseAssignment":
 		if e.ComplexityRoot.Mutation.ReprocessLicenseAssignment == nil {
 			break
@@ -2704,6 +2835,87 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Remedy.Text(childComplexity), true
+
+	case "RemoveDirectAssignmentsPayload.results":
+		if e.ComplexityRoot.RemoveDirectAssignmentsPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsPayload.Results(childComplexity), true
+	case "RemoveDirectAssignmentsPayload.userErrors":
+		if e.ComplexityRoot.RemoveDirectAssignmentsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsPayload.UserErrors(childComplexity), true
+
+	case "RemoveDirectAssignmentsResult.outcome":
+		if e.ComplexityRoot.RemoveDirectAssignmentsResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsResult.Outcome(childComplexity), true
+	case "RemoveDirectAssignmentsResult.user":
+		if e.ComplexityRoot.RemoveDirectAssignmentsResult.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsResult.User(childComplexity), true
+	case "RemoveDirectAssignmentsResult.userErrors":
+		if e.ComplexityRoot.RemoveDirectAssignmentsResult.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsResult.UserErrors(childComplexity), true
+	case "RemoveDirectAssignmentsResult.userId":
+		if e.ComplexityRoot.RemoveDirectAssignmentsResult.UserID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsResult.UserID(childComplexity), true
+
+	case "ReprocessGroupPayload.endCursor":
+		if e.ComplexityRoot.ReprocessGroupPayload.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.EndCursor(childComplexity), true
+	case "ReprocessGroupPayload.group":
+		if e.ComplexityRoot.ReprocessGroupPayload.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.Group(childComplexity), true
+	case "ReprocessGroupPayload.hasNextPage":
+		if e.ComplexityRoot.ReprocessGroupPayload.HasNextPage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.HasNextPage(childComplexity), true
+	case "ReprocessGroupPayload.method":
+		if e.ComplexityRoot.ReprocessGroupPayload.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.Method(childComplexity), true
+	case "ReprocessGroupPayload.outcome":
+		if e.ComplexityRoot.ReprocessGroupPayload.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.Outcome(childComplexity), true
+	case "ReprocessGroupPayload.results":
+		if e.ComplexityRoot.ReprocessGroupPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.Results(childComplexity), true
+	case "ReprocessGroupPayload.userErrors":
+		if e.ComplexityRoot.ReprocessGroupPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.UserErrors(childComplexity), true
 
 	case "ReprocessPayload.results":
 		if e.ComplexityRoot.ReprocessPayload.Results == nil {
@@ -3885,7 +4097,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeviceByIDsInput,
 		ec.unmarshalInputGroupByIDsInput,
 		ec.unmarshalInputGroupFilter,
+		ec.unmarshalInputGroupMembersInput,
 		ec.unmarshalInputGroupOrder,
+		ec.unmarshalInputRemoveDirectAssignmentsInput,
+		ec.unmarshalInputReprocessGroupInput,
 		ec.unmarshalInputReprocessInput,
 		ec.unmarshalInputSetUsageLocationInput,
 		ec.unmarshalInputSubscribedSkuBySkuIDsInput,
@@ -5410,6 +5625,57 @@ type Mutation {
   setUsageLocation("The users, and their usage location." input: SetUsageLocationInput!): SetUsageLocationPayload
     @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
     @upstream(perElement: 4, each: 2, elements: "input.userIds")
+
+  """
+  Adds direct members to a group. Users get the licenses of the group later: see ` + "`" + `assignedLicenses` + "`" + ` and
+  ` + "`" + `licenseProcessingState` + "`" + ` of the group. Costs one upstream request to check, one for each 20 members, and one to read
+  the selected payload. In a group with more than 4,995 members, Microsoft Graph checks whether an object is a member
+  already. Needs GroupMember.ReadWrite.All, Group.ReadWrite.All or Directory.ReadWrite.All, and to check
+  Directory.Read.All; for devices also Device.ReadWrite.All, and for a group that is assignable to roles
+  RoleManagement.ReadWrite.Directory. Null with an error if a check cannot be read; nothing was sent then.
+  """
+  addGroupMembers("The group, and the members to add." input: GroupMembersInput!): GroupMembersPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 1, each: 22, elements: "input.memberIds")
+
+  """
+  Removes direct members from a group; the objects themselves stay. Users lose the licenses that only this group gives
+  them later: see ` + "`" + `assignedLicenses` + "`" + ` and ` + "`" + `licenseProcessingState` + "`" + ` of the group. Costs one upstream request to check, one
+  for each 20 members, and one to read the selected payload. In a group with more than 4,995 members, Microsoft Graph
+  checks whether an object is a member. Needs GroupMember.ReadWrite.All, Group.ReadWrite.All or
+  Directory.ReadWrite.All, and to check Directory.Read.All; for devices also Device.ReadWrite.All, and for a group that
+  is assignable to roles RoleManagement.ReadWrite.Directory. Null with an error if a check cannot be read; nothing was
+  sent then.
+  """
+  removeGroupMembers("The group, and the members to remove." input: GroupMembersInput!): GroupMembersPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 1, each: 22, elements: "input.memberIds")
+
+  """
+  Reprocesses the licenses of a group's members, after the cause of errors was removed. Where Microsoft Graph provides
+  it, one request reprocesses the whole group: this request is not documented. Elsewhere each call reprocesses the next
+  users among the direct members, up to ` + "`" + `first` + "`" + `: call it again with ` + "`" + `endCursor` + "`" + ` while ` + "`" + `hasNextPage` + "`" + ` is true. ` + "`" + `method` + "`" + `
+  has the way that was taken. Costs two upstream requests for the whole group; else one to read up to 100 members, one
+  for each 20 users, and one to read the selected payload. Needs GroupMember.Read.All; for the whole group
+  Group.ReadWrite.All or Directory.ReadWrite.All, and for its members CloudLicensing.AssignLicenses.Organization or
+  User.ReadWrite.All. Null with an error if the group or its members cannot be read; no user was reprocessed then.
+  """
+  reprocessGroup("The group, and the part of its members." input: ReprocessGroupInput!): ReprocessGroupPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(each: 212)
+
+  """
+  Removes the direct assignment of a product from users who also have the product through a group. Checks that each of
+  them keeps the product, and that no service plan is lost. Costs one upstream request to check about 300 users, one for
+  each 20 users to change, and one to read the selected payload. Needs LicenseAssignment.ReadWrite.All, and to check
+  User.Read.All and LicenseAssignment.Read.All. Null with an error if a check cannot be read; nothing was sent then.
+  """
+  removeDirectAssignments(
+    "The product, and the users."
+    input: RemoveDirectAssignmentsInput!
+  ): RemoveDirectAssignmentsPayload
+    @requiresScopes(scopes: [["Licenses.Write"], ["Licenses.Write.All"]])
+    @upstream(perElement: 4, each: 3, elements: "input.userIds")
 }
 
 "Error in the input of a mutation that its caller can correct."
@@ -5448,6 +5714,18 @@ enum UserErrorCode {
   GROUP_WITHOUT_UNITS
   "The group is not security enabled: it cannot get licenses."
   GROUP_NOT_SECURITY_ENABLED
+  "The members of the group are managed elsewhere: by its membership rule, or in the on-premises directory."
+  MEMBERS_MANAGED_ELSEWHERE
+  "Already a direct member of the group."
+  ALREADY_MEMBER
+  "Not a direct member of the group."
+  NOT_MEMBER
+  "Objects of this type cannot be members of the group."
+  MEMBER_TYPE
+  "The user would lose the product: no group gives it to the user."
+  NOT_INHERITED
+  "The user would lose service plans, which only the direct assignment enables. The message has their names."
+  PLANS_WOULD_BE_LOST
   "Already assigned."
   ALREADY_ASSIGNED
   "Not assigned directly: assigned through a group, or not at all."
@@ -5532,6 +5810,112 @@ type SetUsageLocationResult {
   "Object ID of the user."
   userId: ID!
   "Whether the location was set."
+  outcome: WriteOutcome!
+  "The user, read after the change, which can appear later."
+  user: User
+    @upstream(shared: 15)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+
+"Input of ` + "`" + `addGroupMembers` + "`" + ` and ` + "`" + `removeGroupMembers` + "`" + `."
+input GroupMembersInput {
+  "Object ID of the group."
+  groupId: ID!
+  "Object IDs of 1 to 100 users, devices, groups or other objects. A Microsoft 365 group has only users."
+  memberIds: [ID!]!
+}
+
+"Results of ` + "`" + `addGroupMembers` + "`" + ` and ` + "`" + `removeGroupMembers` + "`" + `."
+type GroupMembersPayload {
+  "The group, read after the change. Null if the input has no valid group."
+  group: Group
+    @upstream(each: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "One result per member, in input order. Empty if the members of the group cannot be changed."
+  results: [GroupMemberResult!]! @listSize(assumedSize: 20)
+  "All errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
+}
+
+"Result for one member."
+type GroupMemberResult {
+  "Object ID of the member."
+  memberId: ID!
+  "Whether the membership was changed. Licenses of the group follow later."
+  outcome: WriteOutcome!
+  "The member, read after the change. Licenses can change later."
+  member: DirectoryObject
+    @upstream(each: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+
+"Input of ` + "`" + `reprocessGroup` + "`" + `."
+input ReprocessGroupInput {
+  "Object ID of the group."
+  groupId: ID!
+  "Maximum number of users to reprocess if the group is reprocessed by its members, 1 to 100."
+  first: Int! = 100
+  "The ` + "`" + `endCursor` + "`" + ` of the previous call, to reprocess further members."
+  after: String
+}
+
+"Result of ` + "`" + `reprocessGroup` + "`" + `."
+type ReprocessGroupPayload {
+  "The way that was taken; null if nothing was sent."
+  method: ReprocessMethod
+  "Outcome of the request for the whole group; null if its members were reprocessed."
+  outcome: WriteOutcome
+  "One result per user, if the members were reprocessed. Can be empty while further members follow."
+  results: [ReprocessResult!]! @listSize(assumedSize: 100)
+  "Whether members of the group remain to be reprocessed: call again with ` + "`" + `endCursor` + "`" + `."
+  hasNextPage: Boolean!
+  "Cursor for ` + "`" + `after` + "`" + ` of the next call; null if none is necessary."
+  endCursor: String
+  "The group, read after the request. Null if the input has no valid group."
+  group: Group
+    @upstream(each: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "All errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
+}
+
+"How the licenses of a group's members are reprocessed."
+enum ReprocessMethod {
+  "One request for the group, which Microsoft Graph processes later."
+  GROUP
+  "A request for the assignments of each user, as ` + "`" + `reprocessAssignments` + "`" + ` sends."
+  USER_ASSIGNMENTS
+  "A request for the licenses of each user, as ` + "`" + `reprocessLicenseAssignment` + "`" + ` sends: the tenant has no allotments."
+  USER_LICENSES
+}
+
+"Input of ` + "`" + `removeDirectAssignments` + "`" + `."
+input RemoveDirectAssignmentsInput {
+  "ID of the product."
+  skuId: UUID!
+  "Object IDs of 1 to 100 users."
+  userIds: [ID!]!
+  "Whether users may lose service plans that only the direct assignment enables."
+  allowPlanLoss: Boolean! = false
+}
+
+"Results of ` + "`" + `removeDirectAssignments` + "`" + `."
+type RemoveDirectAssignmentsPayload {
+  "One result per user, in input order. Empty if the input has none or too many, or an unknown product."
+  results: [RemoveDirectAssignmentsResult!]! @listSize(assumedSize: 20)
+  "All errors in the input that the caller can correct."
+  userErrors: [UserError!]! @listSize(assumedSize: 5)
+}
+
+"Result for one user."
+type RemoveDirectAssignmentsResult {
+  "Object ID of the user."
+  userId: ID!
+  "Whether the direct assignment was removed."
   outcome: WriteOutcome!
   "The user, read after the change, which can appear later."
   user: User
@@ -7286,6 +7670,32 @@ func (ec *executionContext) childFields_GroupEdge(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type GroupEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_GroupMemberResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "memberId":
+		return ec.fieldContext_GroupMemberResult_memberId(ctx, field)
+	case "outcome":
+		return ec.fieldContext_GroupMemberResult_outcome(ctx, field)
+	case "member":
+		return ec.fieldContext_GroupMemberResult_member(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_GroupMemberResult_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GroupMemberResult", field.Name)
+}
+
+func (ec *executionContext) childFields_GroupMembersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "group":
+		return ec.fieldContext_GroupMembersPayload_group(ctx, field)
+	case "results":
+		return ec.fieldContext_GroupMembersPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_GroupMembersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GroupMembersPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_LicenseActor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
@@ -7502,6 +7912,50 @@ func (ec *executionContext) childFields_Remedy(ctx context.Context, field graphq
 		return ec.fieldContext_Remedy_reprocess(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Remedy", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveDirectAssignmentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_RemoveDirectAssignmentsPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemoveDirectAssignmentsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveDirectAssignmentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveDirectAssignmentsResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userId":
+		return ec.fieldContext_RemoveDirectAssignmentsResult_userId(ctx, field)
+	case "outcome":
+		return ec.fieldContext_RemoveDirectAssignmentsResult_outcome(ctx, field)
+	case "user":
+		return ec.fieldContext_RemoveDirectAssignmentsResult_user(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemoveDirectAssignmentsResult_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveDirectAssignmentsResult", field.Name)
+}
+
+func (ec *executionContext) childFields_ReprocessGroupPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "method":
+		return ec.fieldContext_ReprocessGroupPayload_method(ctx, field)
+	case "outcome":
+		return ec.fieldContext_ReprocessGroupPayload_outcome(ctx, field)
+	case "results":
+		return ec.fieldContext_ReprocessGroupPayload_results(ctx, field)
+	case "hasNextPage":
+		return ec.fieldContext_ReprocessGroupPayload_hasNextPage(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_ReprocessGroupPayload_endCursor(ctx, field)
+	case "group":
+		return ec.fieldContext_ReprocessGroupPayload_group(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReprocessGroupPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReprocessGroupPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReprocessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

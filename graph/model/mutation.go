@@ -31,6 +31,12 @@ const (
 	UserErrorGroupWithoutUnits  UserErrorCode = "GROUP_WITHOUT_UNITS"
 	UserErrorNotSecurityEnabled UserErrorCode = "GROUP_NOT_SECURITY_ENABLED"
 	UserErrorImmutable          UserErrorCode = "IMMUTABLE_PROPERTY"
+	UserErrorManagedElsewhere   UserErrorCode = "MEMBERS_MANAGED_ELSEWHERE"
+	UserErrorAlreadyMember      UserErrorCode = "ALREADY_MEMBER"
+	UserErrorNotMember          UserErrorCode = "NOT_MEMBER"
+	UserErrorMemberType         UserErrorCode = "MEMBER_TYPE"
+	UserErrorNotInherited       UserErrorCode = "NOT_INHERITED"
+	UserErrorPlansLost          UserErrorCode = "PLANS_WOULD_BE_LOST"
 	UserErrorRefused            UserErrorCode = "REFUSED"
 )
 
@@ -139,3 +145,65 @@ type AssignLicensePayload struct {
 	Assignee   licensing.DirectoryObject // nil if nothing was sent
 	UserErrors []*UserError
 }
+
+// GroupMembersInput is the input of addGroupMembers and removeGroupMembers.
+type GroupMembersInput struct {
+	GroupID   string
+	MemberIDs []string
+}
+
+// GroupMembersPayload has the results of addGroupMembers and removeGroupMembers.
+type GroupMembersPayload struct {
+	GroupID    *string // nil if it is invalid or unknown
+	Results    []*GroupMemberResult
+	UserErrors []*UserError
+}
+
+// GroupMemberResult is the result for one member.
+type GroupMemberResult struct {
+	MemberID   string
+	Outcome    licensing.Outcome
+	Object     licensing.DirectoryObject // nil if it does not exist
+	UserErrors []*UserError
+}
+
+// ReprocessGroupInput is the input of reprocessGroup.
+type ReprocessGroupInput struct {
+	GroupID string
+	First   int32
+	After   *string
+}
+
+// ReprocessGroupPayload is the result of reprocessGroup.
+type ReprocessGroupPayload struct {
+	Method      *ReprocessMethod
+	Outcome     *licensing.Outcome
+	Results     []*ReprocessResult
+	HasNextPage bool
+	EndCursor   *string
+	GroupID     *string // nil if it is invalid or unknown
+	UserErrors  []*UserError
+}
+
+// ReprocessMethod is how the licenses of a group's members are reprocessed.
+type ReprocessMethod string
+
+// Enum values.
+const (
+	ReprocessByGroup           ReprocessMethod = "GROUP"
+	ReprocessByUserAssignments ReprocessMethod = "USER_ASSIGNMENTS"
+	ReprocessByUserLicenses    ReprocessMethod = "USER_LICENSES"
+)
+
+// RemoveDirectAssignmentsInput is the input of removeDirectAssignments.
+type RemoveDirectAssignmentsInput struct {
+	SkuID         licensing.GUID
+	UserIDs       []string
+	AllowPlanLoss bool
+}
+
+// RemoveDirectAssignments has the results of removeDirectAssignments.
+type (
+	RemoveDirectAssignmentsPayload = ReprocessPayload
+	RemoveDirectAssignmentsResult  = ReprocessResult
+)
