@@ -43,11 +43,26 @@ type part struct {
 	answer wire.Answer
 }
 
-type partAnswer struct {
-	ID      string            `json:"id"`
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body,omitempty"`
+// appendPart appends the answer to a part of a batch.
+func appendPart(b []byte, id string, a *wire.Answer) []byte {
+	b = wire.Append(append(b, `{"id":`...), id)
+	b = wire.Append(append(b, `,"status":`...), a.Status)
+	b = wire.Append(append(b, `,"headers":`...), a.Headers())
+	if a.Body != nil {
+		b = append(append(b, bodyName...), jsonBody(a)...)
+	}
+	return append(b, '}')
+}
+
+const bodyName = `,"body":`
+
+// jsonBody returns the body of a part. A body that is not JSON is sent as a
+// string.
+func jsonBody(a *wire.Answer) []byte {
+	if json.Valid(a.Body) {
+		return a.Body
+	}
+	return wire.Encode(string(a.Body))
 }
 
 // rawPart replaces the body of a part, see Variants.RawParts.
@@ -87,9 +102,9 @@ func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 	if slices.IsSorted(order) {
 		slices.Reverse(order)
 	}
-	responses := make([]partAnswer, 0, len(parts))
-	whole := wire.Answer{Status: http.StatusOK}
-	for _, i := range order {
+	whole := wire.Answer{Status: http.StatusOK, Body: []byte(`{"responses":[`)}
+	var first []byte // the first body of a part
+	for n, i := range order {
 		me := &parts[i]
 		if me.answer.Damage != "" { // All parts share the connection.
 			whole.Damage, whole.Stall = me.answer.Damage, me.answer.Stall
@@ -100,21 +115,19 @@ func (e *Endpoints) batch(c *call) (any, *wire.Problem) {
 		if me.answer.Cut {
 			return wire.Answer{Cut: true, Stall: me.answer.Stall}, nil
 		}
-		out := partAnswer{me.ID, me.answer.Status, me.answer.Headers(), me.answer.Body}
-		if out.Body != nil && !json.Valid(out.Body) {
-			out.Body = wire.Encode(string(out.Body)) // A body that is not JSON is sent as a string.
+		if n > 0 {
+			whole.Body = append(whole.Body, ',')
 		}
-		responses = append(responses, out)
+		whole.Body = appendPart(whole.Body, me.ID, &me.answer)
+		if first == nil {
+			first = me.answer.Body
+		}
 	}
-	whole.Body = wire.Encode(object{"responses": responses})
-	if f := c.Variants.RawParts; f > 0 {
+	whole.Body = append(whole.Body, "]}"...)
+	if f := c.Variants.RawParts; f > 0 && first != nil {
 		if n := float64(e.batches.Add(1)); int(n*f) > int((n-1)*f) {
-			first := slices.IndexFunc(responses, func(r partAnswer) bool { return r.Body != nil })
-			if first >= 0 {
-				body := wire.Encode(responses[first].Body)
-				whole.Body = bytes.Replace(whole.Body, append([]byte(`"body":`), body...), append([]byte(`"body":`), rawPart...), 1)
-				whole.Faulty = true
-			}
+			whole.Body = bytes.Replace(whole.Body, append([]byte(bodyName), first...), []byte(bodyName+rawPart), 1)
+			whole.Faulty = true
 		}
 	}
 	return whole, nil

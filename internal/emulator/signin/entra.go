@@ -43,6 +43,7 @@ type Entra struct {
 
 	appRoles          appRoles
 	keyRing           *keyRing
+	verified          verified
 	sealer            cipher.AEAD  // encrypts codes and refresh tokens
 	lifetimes         atomic.Int64 // number of tokens, determines their lifetimes
 	assertions, codes once

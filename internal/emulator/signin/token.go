@@ -384,15 +384,3 @@ func entraError(c *wire.Call, code string, number int, format string, args ...an
 		"error_uri":      fmt.Sprintf("%s/error?code=%d", Login, number),
 	}
 }
-
-// Verify checks the signature and the times of a token of this tenant.
-func (e *Entra) Verify(raw string) (access.Claims, error) {
-	var got access.Claims
-	_, err := jwt.ParseWithClaims(raw, &got,
-		func(token *jwt.Token) (any, error) {
-			id, _ := token.Header["kid"].(string)
-			return e.keyRing.find(id, e.now())
-		},
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(e.now))
-	return got, err
-}

@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
+	"math"
 	"net/http"
 	"net/url"
 	"testing"
@@ -14,6 +17,33 @@ func TestAcceptsGzip(t *testing.T) {
 	} {
 		if got := acceptsGzip(http.Header{"Accept-Encoding": {text}}); got != want {
 			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestEncode compares with encoding/json.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	text := "quoted"
+	for _, v := range []any{
+		nil, true, false, 0, -1, math.MaxInt, int64(math.MinInt64), uint8(7), 1.5, 1e21, 1e-7,
+		"", "plain", "<a href='x?y&z'>", `quote " and \ back`, "tab\tnewline\ncontrol\x01\x7f", "Zoë 東京 😀", "line\u2028separators\u2029", "in\xffvalid", "\ufffd",
+		[]any(nil), []any{}, []any{nil, 1, "a", []any{2.5}, map[string]any{}}, []string(nil), []string{"a", "b\n"}, []int{1}, []byte("bytes"),
+		map[string]any(nil), map[string]any{"b": 1, "a": map[string]any{"d": []string{"e"}, "c": nil}, "": "", "é\"": 2}, map[string]string{"y": "1", "x": "<"}, map[string]int{"n": 1},
+		[]map[string]any(nil), []map[string]any{{"a": 1}, nil, {}}, json.RawMessage(`{"z":[1,2]}`), json.RawMessage(nil), &text, (*string)(nil),
+		struct {
+			A string `json:"a,omitempty"`
+			B any
+		}{B: map[string]any{"c": "&"}},
+	} {
+		var want bytes.Buffer
+		j := json.NewEncoder(&want)
+		j.SetEscapeHTML(false)
+		if err := j.Encode(v); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(Encode(v)) + "\n"; got != want.String() {
+			t.Errorf("%#v: got %swant %s", v, got, &want)
 		}
 	}
 }
