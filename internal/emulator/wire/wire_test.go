@@ -27,7 +27,7 @@ func TestEncode(t *testing.T) {
 	text := "quoted"
 	for _, v := range []any{
 		nil, true, false, 0, -1, math.MaxInt, int64(math.MinInt64), uint8(7), 1.5, 1e21, 1e-7,
-		"", "plain", "<a href='x?y&z'>", `quote " and \ back`, "tab\tnewline\ncontrol\x01\x7f", "Zoë 東京 😀", "line\u2028separators\u2029", "in\xffvalid", "\ufffd",
+		"", "plain", "<a href='x?y&z'>", `quote "`, `back\slash`, "tab\t", "newline\n", "control\x01", "\x7f", "Zoë 東京 😀", "line\u2028", "paragraph\u2029", "in\xffvalid", "\ufffd",
 		[]any(nil), []any{}, []any{nil, 1, "a", []any{2.5}, map[string]any{}}, []string(nil), []string{"a", "b\n"}, []int{1}, []byte("bytes"),
 		map[string]any(nil), map[string]any{"b": 1, "a": map[string]any{"d": []string{"e"}, "c": nil}, "": "", "é\"": 2}, map[string]string{"y": "1", "x": "<"}, map[string]int{"n": 1},
 		[]map[string]any(nil), []map[string]any{{"a": 1}, nil, {}}, json.RawMessage(`{"z":[1,2]}`), json.RawMessage(nil), &text, (*string)(nil),
