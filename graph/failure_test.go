@@ -221,7 +221,7 @@ func TestFailingEdge(t *testing.T) {
 	} {
 		t.Run(edge.name, func(t *testing.T) {
 			t.Parallel()
-			g := startGateway(t, emulator.Options{})
+			g := startGateway(t, emulator.Options{Users: 200})
 			whole := g.warm(thirtyErrors)
 			count := lose(without(t, whole, ""), strings.Split(edge.lost, "."))
 			if edge.lost == lostRights {

@@ -595,7 +595,7 @@ func endless(path string, empty bool) func([]byte) []byte {
 func TestEndlessPages(t *testing.T) {
 	t.Parallel()
 	needsPrefetch(t)
-	g := startGateway(t, emulator.Options{})
+	g := startGateway(t, emulator.Options{Users: 100})
 	people, group := g.people(t, 2), g.groupID()
 	const licensing = "/admin/cloudLicensing/"
 	for _, tt := range []struct{ query, path, endpoint, link string }{

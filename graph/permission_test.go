@@ -162,7 +162,7 @@ func (g *gateway) someIDs(t *testing.T) *strings.Replacer {
 // this permission alone, the field is returned.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
+	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	ids := g.someIDs(t)
 	for _, tt := range permissionCases() {
 		t.Run(tt.field, func(t *testing.T) {
@@ -520,7 +520,7 @@ func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 // TestGeneralPermissions tests a tenant without CloudLicensing permissions: the general ones in the README suffice.
 func TestGeneralPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
+	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	ids := g.someIDs(t)
 	people, group := g.unlicensed(t, 2), g.groupNamed(t, "Guests")
 	id := g.assigned(t, people[0])
@@ -584,7 +584,7 @@ func TestLicensingOff(t *testing.T) {
 	for _, variant := range []string{"forbidden", "missing"} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
-			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
+			g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true, ReportNames: true}})
 			ids := g.someIDs(t)
 			for _, tt := range permissionCases() {
 				if slices.Contains([]string{readPeople, readGroups, readProducts, readDirectory, readPurchases, readAudit, readLeaves, readReports, readGroups + " and " + readPeople}, tt.permission) {

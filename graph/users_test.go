@@ -289,7 +289,7 @@ func TestThrottledSignIns(t *testing.T) {
 // TestInactiveSince compares the filter, alone and combined with each other condition, with one by hand.
 func TestInactiveSince(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{})
+	g := startGateway(t, emulator.Options{Users: 200})
 	const selected = `id displayName accountEnabled userType onPremisesSyncEnabled createdDateTime usageLocation department companyName city country employeeType
 		assignedLicenses { skuId } assignedPlans { servicePlanId capabilityStatus } licenseAssignmentStates { state assignedByGroup { id } } signInActivity { lastSignInDateTime }`
 	all := g.nodesOf(t, "users", "first: 999", selected)

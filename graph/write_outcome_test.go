@@ -128,7 +128,7 @@ func TestIntermediaryResponses(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(name, act), func(t *testing.T) {
 				t.Parallel()
-				g := startGateway(t, emulator.Options{})
+				g := startGateway(t, emulator.Options{Users: 150})
 				people := g.unlicensed(t, 4)
 				ids := []string{g.assigned(t, people[0]), g.assigned(t, people[1]), g.assigned(t, people[3])}
 				want := map[bool]string{true: "DONE", false: "UNKNOWN"}[act]

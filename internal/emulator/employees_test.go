@@ -191,7 +191,7 @@ func TestProvisioning(t *testing.T) {
 			continue
 		}
 		want := where(fits)
-		if diff := cmp.Diff(want, found("v1.0", filter)); diff != "" || len(want) < 2 && !strings.Contains(filter, "'UserPrincipalName'") {
+		if diff := difference(want, found("v1.0", filter)); diff != "" || len(want) < 2 && !strings.Contains(filter, "'UserPrincipalName'") {
 			t.Errorf("%s: %d (-want +got):\n%s", filter, len(want), diff)
 		}
 	}
@@ -219,7 +219,7 @@ func TestProvisioning(t *testing.T) {
 	// Only beta, and no advanced query.
 	const waits = "/users?$select=id,isLicenseReconciliationNeeded&$filter=isLicenseReconciliationNeeded eq true"
 	waiting := c.texts("/beta"+waits, "id")
-	if diff := cmp.Diff(where(func(u row) bool { return u["isLicenseReconciliationNeeded"] == true }), waiting); diff != "" {
+	if diff := difference(where(func(u row) bool { return u["isLicenseReconciliationNeeded"] == true }), waiting); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	c.refuses([]rejection{
@@ -253,7 +253,7 @@ func TestProvisioning(t *testing.T) {
 
 	saved := c.steer("GET", "state", "")
 	other := start(t, Options{State: strings.NewReader(string(saved.raw))})
-	if diff := cmp.Diff(c.all("/beta/users?$top=999"+sel), other.all("/beta/users?$top=999"+sel)); diff != "" {
+	if diff := difference(c.all("/beta/users?$top=999"+sel), other.all("/beta/users?$top=999"+sel)); diff != "" {
 		t.Errorf("(-saved +loaded):\n%s", diff)
 	}
 }

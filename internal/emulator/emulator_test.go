@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -170,6 +171,15 @@ func (c *client) delegated(user, scopes string) string {
 func (c *client) administering(user string, scopes ...string) string {
 	p := access.Person{Role: &access.Roles[1]}
 	return c.sign(jwt.MapClaims{"aud": access.Worldwide, "oid": user, "scp": strings.Join(scopes, " "), "wids": p.Wids()})
+}
+
+// difference returns the printed difference of two values; empty if they are
+// equal.
+func difference(want, got any) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got)
 }
 
 func TestHeaders(t *testing.T) {

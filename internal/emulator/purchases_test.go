@@ -14,7 +14,7 @@ import (
 func TestPurchases(t *testing.T) {
 	t.Parallel()
 	for _, began := range []time.Time{noon, time.Date(2031, 3, 1, 0, 30, 0, 0, time.UTC), time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		c := start(t, Options{Users: 100, Now: func() time.Time { return began }, Variants: Variants{Throttling: Throttling{Off: true}}})
+		c := start(t, Options{Users: 40, Now: func() time.Time { return began }, Variants: Variants{Throttling: Throttling{Off: true}}})
 		around := func() {
 			t.Helper()
 			today := c.Now().UTC().Format(time.DateOnly)

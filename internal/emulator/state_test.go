@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestState saves a changed tenant, and compares the answers of another
@@ -37,12 +35,12 @@ func TestState(t *testing.T) {
 
 	other := start(t, Options{State: bytes.NewReader(text)})
 	other.token = other.newToken()
-	if diff := cmp.Diff(want, everything(other)); diff != "" {
+	if diff := difference(want, everything(other)); diff != "" {
 		t.Errorf("another process (-saved +loaded):\n%s", diff)
 	}
 	other.directory("DELETE", "users/"+user, 204)
 	other.Reset()
-	if diff := cmp.Diff(want, everything(other)); diff != "" {
+	if diff := difference(want, everything(other)); diff != "" {
 		t.Errorf("reset (-saved +loaded):\n%s", diff)
 	}
 
@@ -53,7 +51,7 @@ func TestState(t *testing.T) {
 	if r := c.steer("PUT", "state", string(text)); r.status != 200 {
 		t.Fatalf("%s", r.raw)
 	}
-	if diff := cmp.Diff(want, everything(c)); diff != "" {
+	if diff := difference(want, everything(c)); diff != "" {
 		t.Errorf("put back (-saved +loaded):\n%s", diff)
 	}
 	for _, wrong := range []string{"", "{", `{"format":"licensegraph tenant 1","tenantId":"` + user + `"}`, strings.Replace(string(text), `"seed":1`, `"seed":2`, 1)} {

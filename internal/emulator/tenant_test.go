@@ -17,7 +17,7 @@ func TestTenantIsConsistent(t *testing.T) {
 	for _, tt := range []struct {
 		seed  uint64
 		users int
-	}{{1, 200}, {2026, 130}, {5, 10}, {6, 1}} {
+	}{{1, 130}, {2026, 80}, {5, 10}, {6, 1}} {
 		t.Run(fmt.Sprintf("seed %d of %d", tt.seed, tt.users), func(t *testing.T) {
 			t.Parallel()
 			c := start(t, Options{Users: tt.users, Seed: tt.seed, Variants: Variants{ExpandErrors: "both"}})

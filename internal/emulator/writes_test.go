@@ -286,12 +286,13 @@ func TestQueue(t *testing.T) {
 // TestQueueInOrder frees one unit at a time.
 func TestQueueInOrder(t *testing.T) {
 	t.Parallel()
-	c := start(t, Options{})
+	c := start(t, Options{Users: 200})
 	copilot := pools + "/" + c.pool(skuCopilot, 0)
 	waiting := func() []row { return c.all(copilot + "/waitingMembers?$expand=assignedTo") }
+	queue := len(waiting())
 	err := c.store.Change(func(t *tenant.Tenant, now time.Time) error { // units for the whole queue, and three more
 		pool := t.Pools(skuCopilot)[0]
-		t.Provide(pool, pool.Allotted()+28, tenant.Active, tenant.When{Now: now})
+		t.Provide(pool, pool.Allotted()+queue+3, tenant.Active, tenant.When{Now: now})
 		return nil
 	})
 	if err != nil {
@@ -774,7 +775,7 @@ func TestConsistencyAfterWrites(t *testing.T) {
 			checkTenant(c, tt.users, false)
 			checkAllotments(c, false)
 			c.Reset()
-			if diff := cmp.Diff(first, everything()); diff != "" {
+			if diff := difference(first, everything()); diff != "" {
 				t.Errorf("Reset does not lead back to the first state (-want +got):\n%s", diff)
 			}
 		})

@@ -23,7 +23,7 @@ func (t *Tenant) saved(tb testing.TB) string {
 // loaded tenant has the same saved form and the same later states.
 func TestSaveAndLoad(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(150) {
+	for seed := range 50 * *thorough {
 		r := rand.New(rand.NewPCG(seed, 3))
 		people := 5 + r.IntN(40)
 		tn := New(seed+1, people)
