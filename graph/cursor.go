@@ -37,6 +37,9 @@ type cursor struct {
 	Counted bool `json:"c,omitempty"`
 	// ID is the element at the position, in a list that is paged by the gateway.
 	ID string `json:"i,omitempty"`
+	// Source is the source of findings, and Part the number of findings of the next element before the position.
+	Source int `json:"f,omitempty"`
+	Part   int `json:"e,omitempty"`
 }
 
 // cursors encrypts cursors, so that clients can neither read nor forge them: a cursor has the URL to which the

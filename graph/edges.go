@@ -89,6 +89,7 @@ func init() { // not a literal: the functions refer to the table
 				when("filter", given, append(lifecycle, "CompanySubscription.isTrial")...).
 				when("orderBy", given, "CompanySubscription.nextLifecycleDateTime", "CompanySubscription.skuPartNumber", "CompanySubscription.totalLicenses"),
 			root("Query.licensingOverview", (*field).licensingOverview),
+			licenseFindingsEdge(),
 			root("Query.viewer", (*field).viewer),
 			root("Query.search", (*field).search).require("User.displayName", "Group.displayName", "SubscribedSku.skuPartNumber"),
 			property("SearchConnection.nodes", func(c *model.SearchConnection) []licensing.SearchResult { return c.Nodes }),
@@ -199,6 +200,25 @@ func init() { // not a literal: the functions refer to the table
 		},
 		connection[*licensing.CompanySubscription]("CompanySubscription"),
 		{
+			property("LicenseFindingConnection.nodes", func(c *model.LicenseFindingConnection) []*licensing.LicenseFinding { return c.Nodes }),
+			property("LicenseFindingConnection.edges", func(c *model.LicenseFindingConnection) []*model.LicenseFindingEdge { return c.Edges() }),
+			property("LicenseFindingEdge.node", func(e *model.LicenseFindingEdge) []*licensing.LicenseFinding {
+				return []*licensing.LicenseFinding{e.Node}
+			}),
+			property("LicenseFinding.user", func(l *licensing.LicenseFinding) []*licensing.User { return []*licensing.User{l.User} }),
+			property("LicenseFinding.companySubscription", func(l *licensing.LicenseFinding) []*licensing.CompanySubscription {
+				return []*licensing.CompanySubscription{l.CompanySubscription}
+			}),
+			toOne("LicenseFinding.sku", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) { return f.sku(l.SkuID) }),
+			toOne("LicenseFinding.containedIn", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) {
+				return f.sku(l.ContainedInSkuID)
+			}),
+			toOne("LicenseFinding.group", "", func(f *field, l *licensing.LicenseFinding) (*licensing.Group, error) { return f.groupByID(l.GroupID) }),
+			toOne("LicenseFinding.nestedGroup", "", func(f *field, l *licensing.LicenseFinding) (*licensing.Group, error) {
+				return f.groupByID(l.NestedGroupID)
+			}),
+		},
+		{
 			property("CompanySubscription.serviceStatus", func(s *licensing.CompanySubscription) []*licensing.ServicePlan { return s.ServiceStatus }),
 			toOne("CompanySubscription.sku", "skuId", func(f *field, s *licensing.CompanySubscription) (*licensing.SubscribedSku, error) {
 				return f.sku(s.SkuID)
@@ -275,6 +295,19 @@ func init() { // not a literal: the functions refer to the table
 			e.returns = returned.Name
 		}
 	}
+}
+
+func licenseFindingsEdge() *edge {
+	e := root("Query.licenseFindings", (*field).licenseFindings).require("User.assignedLicenses")
+	for kind, property := range propertiesOfFindings {
+		e.when("filter", findsKind(kind), "User."+property)
+	}
+	return e.
+		when("filter", findsKind(licensing.UnusedUnits), "SubscribedSku.skuPartNumber", "SubscribedSku.capabilityStatus", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits").
+		when("filter", findsKind(licensing.ExpiringSubscription), "CompanySubscription.skuId", "CompanySubscription.status", "CompanySubscription.nextLifecycleDateTime").
+		when("filter", findsKind(licensing.NestedGroup), "Group.assignedLicenses").
+		when("filter", findsKind(licensing.DirectAndInherited, licensing.DeletedGroup), "User.licenseAssignmentStates").
+		when("filter", findsKind(licensing.OverlappingProducts), "SubscribedSku.skuPartNumber", "SubscribedSku.servicePlans")
 }
 
 func usersEdge() *edge {

@@ -16,7 +16,8 @@ import (
 type reads struct {
 	*loaders.Loaders
 
-	cursors *cursors
+	cursors     *cursors
+	permissions *permissions
 	// caller is nil without authentication. onBehalfOf reports that Microsoft Graph is called on the caller's behalf.
 	caller     *identity.Caller
 	onBehalfOf bool

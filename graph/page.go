@@ -86,21 +86,30 @@ func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], er
 	if err != nil {
 		return nil, err
 	}
+	if after == nil {
+		return l.walkFrom(f, nil, size), nil
+	}
+	at, err := f.cursors.open(l.name, "after", *after)
+	if err != nil {
+		return nil, err
+	}
+	return l.walkFrom(f, &at, size), nil
+}
+
+// walkFrom returns the walk that fills a page after a position; the first page without one.
+func (l list[R, T]) walkFrom(f *field, after *cursor, size int) *walk[R, T] {
 	at := cursor{Counted: l.counted}
 	if l.maxTop == 0 {
 		l.maxTop = l.loader.LargestPage()
 	}
 	if after != nil {
-		if at, err = f.cursors.open(l.name, "after", *after); err != nil {
-			return nil, err
-		}
-		at = l.nearer(at, size)
+		at = l.nearer(*after, size)
 	}
 	if at.Link == "" {
 		at.Top = l.top(at, size)
 		at.Shown = strings.Join(f.Properties(l.typeName), ",")
 	}
-	return &walk[R, T]{list: l, cursors: f.cursors, at: at, page: page[T]{first: size, end: at, after: after != nil}}, nil
+	return &walk[R, T]{list: l, cursors: f.cursors, at: at, page: page[T]{first: size, end: at, after: after != nil}}
 }
 
 const (
@@ -290,21 +299,25 @@ func (w *walk[R, T]) back(to int) {
 	w.walked, w.progress = w.walked[:to], upstream.Progress{}
 }
 
-// connection returns the filled page.
-func (w *walk[R, T]) connection() *model.Connection[T] {
-	first := 0
+// resume returns a position with what is required to continue there.
+func (w *walk[R, T]) resume(at cursor) cursor {
+	at.Counted = w.at.Counted
+	if at.Link != "" {
+		at.Top, at.Shown = w.at.Top, w.at.Shown
+		return at
+	}
+	at.Top = 0
 	if w.list.keep != nil {
-		if first = w.at.Top; w.page.end.Link == "" { // a similar size probably fills the next page
-			first = min(first, max(minContinue, 2*w.page.end.Skip))
+		if at.Top = w.at.Top; w.page.end.Link == "" { // a similar size probably fills the next page
+			at.Top = min(at.Top, max(minContinue, 2*w.page.end.Skip))
 		}
 	}
-	result := w.page.connection(func(at cursor) string {
-		at.Counted = w.at.Counted
-		if at.Top = first; at.Link != "" {
-			at.Top, at.Shown = w.at.Top, w.at.Shown
-		}
-		return w.cursors.seal(w.list.name, at)
-	})
+	return at
+}
+
+// connection returns the filled page.
+func (w *walk[R, T]) connection() *model.Connection[T] {
+	result := w.page.connection(func(at cursor) string { return w.cursors.seal(w.list.name, w.resume(at)) })
 	if w.page.readError != nil {
 		result.SetReadError(w.page.readError)
 	}

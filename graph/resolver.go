@@ -109,6 +109,6 @@ func (r *Resolver) newLoaders(ctx context.Context, source loaders.Source, op *gr
 // reads returns what the fields of an operation of the caller in ctx share.
 func (r *Resolver) reads(ctx context.Context, all *loaders.Loaders) *reads {
 	caller := identity.From(ctx)
-	return &reads{Loaders: all, cursors: r.cursors.of(caller), caller: caller, onBehalfOf: r.options.OnBehalfOf,
+	return &reads{Loaders: all, cursors: r.cursors.of(caller), permissions: r.permissions, caller: caller, onBehalfOf: r.options.OnBehalfOf,
 		mayWrite: r.options.AllowWrites && r.permissions.permitChange(caller)}
 }

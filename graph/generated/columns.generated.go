@@ -112,6 +112,8 @@ func RootColumn(w *columns.Writer, f graphql.CollectedField, value any) columns.
 		return columns.Root(w, f, kindOfGroup(true), value)
 	case "groups":
 		return columns.Root(w, f, kindOfGroupConnection(true), value)
+	case "licenseFindings":
+		return columns.Root(w, f, kindOfLicenseFindingConnection(true), value)
 	case "licensingOverview":
 		return columns.Root(w, f, kindOfLicensingOverview(true), value)
 	case "search":
@@ -948,6 +950,90 @@ func columnOfLicenseDetails(c *columns.Column[*licensing.LicenseDetails]) column
 	return nil
 }
 
+func kindOfLicenseFinding(nullable bool) columns.Kind[*licensing.LicenseFinding] {
+	return columns.Objects(nullable, "LicenseFinding", licenseFindingImplementors, columnOfLicenseFinding)
+}
+
+func columnOfLicenseFinding(c *columns.Column[*licensing.LicenseFinding]) columns.Row {
+	switch c.Name {
+	case "id":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.LicenseFinding) string { return obj.ID() })
+	case "kind":
+		return columns.Plain(c, columns.Text[licensing.LicenseFindingKind](), func(obj *licensing.LicenseFinding) licensing.LicenseFindingKind { return obj.Kind })
+	case "reason":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.LicenseFinding) string { return obj.Reason() })
+	case "remedy":
+		return columns.Plain(c, kindOfRemedy(false), func(obj *licensing.LicenseFinding) *licensing.Remedy { return obj.Remedy() })
+	case "skuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.LicenseFinding) *licensing.GUID { return obj.SkuID })
+	case "sku":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFinding().Sku(ctx, objs)
+		})
+	case "user":
+		return columns.Plain(c, kindOfUser(true), func(obj *licensing.LicenseFinding) *licensing.User { return obj.User })
+	case "groupId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseFinding) *string { return obj.GroupID })
+	case "group":
+		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFinding().Group(ctx, objs)
+		})
+	case "nestedGroupId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseFinding) *string { return obj.NestedGroupID })
+	case "nestedGroup":
+		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFinding().NestedGroup(ctx, objs)
+		})
+	case "containedInSkuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.LicenseFinding) *licensing.GUID { return obj.ContainedInSkuID })
+	case "containedIn":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFinding().ContainedIn(ctx, objs)
+		})
+	case "companySubscription":
+		return columns.Plain(c, kindOfCompanySubscription(true), func(obj *licensing.LicenseFinding) *licensing.CompanySubscription { return obj.CompanySubscription })
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *licensing.LicenseFinding) int32 { return obj.UnitsFreed })
+	case "monthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.LicenseFinding) *licensing.Money { return obj.MonthlyCost() })
+	}
+	return nil
+}
+
+func kindOfLicenseFindingConnection(nullable bool) columns.Kind[*model.LicenseFindingConnection] {
+	return columns.Objects(nullable, "LicenseFindingConnection", licenseFindingConnectionImplementors, columnOfLicenseFindingConnection)
+}
+
+func columnOfLicenseFindingConnection(c *columns.Column[*model.LicenseFindingConnection]) columns.Row {
+	switch c.Name {
+	case "nodes":
+		return columns.Plain(c, columns.List(false, kindOfLicenseFinding(false)), func(obj *model.LicenseFindingConnection) []*licensing.LicenseFinding { return obj.Nodes })
+	case "edges":
+		return columns.Plain(c, columns.List(false, kindOfLicenseFindingEdge(false)), func(obj *model.LicenseFindingConnection) []*model.Edge[*licensing.LicenseFinding] { return obj.Edges() })
+	case "pageInfo":
+		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.LicenseFindingConnection) *model.PageInfo { return obj.PageInfo })
+	case "stopped":
+		return columns.Plain(c, columns.Boolean(), func(obj *model.LicenseFindingConnection) bool { return obj.Stopped })
+	case "unavailable":
+		return columns.Plain(c, columns.List(false, kindOfUnavailableFindings(false)), func(obj *model.LicenseFindingConnection) []*model.UnavailableFindings { return obj.Unavailable })
+	}
+	return nil
+}
+
+func kindOfLicenseFindingEdge(nullable bool) columns.Kind[*model.Edge[*licensing.LicenseFinding]] {
+	return columns.Objects(nullable, "LicenseFindingEdge", licenseFindingEdgeImplementors, columnOfLicenseFindingEdge)
+}
+
+func columnOfLicenseFindingEdge(c *columns.Column[*model.Edge[*licensing.LicenseFinding]]) columns.Row {
+	switch c.Name {
+	case "cursor":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.LicenseFinding]) string { return obj.Cursor() })
+	case "node":
+		return columns.Plain(c, kindOfLicenseFinding(false), func(obj *model.Edge[*licensing.LicenseFinding]) *licensing.LicenseFinding { return obj.Node })
+	}
+	return nil
+}
+
 func kindOfLicenseProcessingState(nullable bool) columns.Kind[*licensing.LicenseProcessingState] {
 	return columns.Objects(nullable, "LicenseProcessingState", licenseProcessingStateImplementors, columnOfLicenseProcessingState)
 }
@@ -1338,6 +1424,22 @@ func columnOfSubscribedSkuEdge(c *columns.Column[*model.Edge[*licensing.Subscrib
 		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.SubscribedSku]) string { return obj.Cursor() })
 	case "node":
 		return columns.Plain(c, kindOfSubscribedSku(false), func(obj *model.Edge[*licensing.SubscribedSku]) *licensing.SubscribedSku { return obj.Node })
+	}
+	return nil
+}
+
+func kindOfUnavailableFindings(nullable bool) columns.Kind[*model.UnavailableFindings] {
+	return columns.Objects(nullable, "UnavailableFindings", unavailableFindingsImplementors, columnOfUnavailableFindings)
+}
+
+func columnOfUnavailableFindings(c *columns.Column[*model.UnavailableFindings]) columns.Row {
+	switch c.Name {
+	case "kinds":
+		return columns.Plain(c, columns.List(false, columns.Text[licensing.LicenseFindingKind]()), func(obj *model.UnavailableFindings) []licensing.LicenseFindingKind { return obj.Kinds })
+	case "code":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.UnavailableFindings) string { return obj.Code })
+	case "message":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.UnavailableFindings) string { return obj.Message })
 	}
 	return nil
 }

@@ -720,6 +720,16 @@ func (ec *executionContext) marshalNLicenseAssignmentState2ᚖlicensegraphᚋint
 	return ec._LicenseAssignmentState(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNRemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx context.Context, sel ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Remedy(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRemedyAction2licensegraphᚋinternalᚋlicensingᚐRemedyAction(ctx context.Context, v any) (licensing.RemedyAction, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := licensing.RemedyAction(tmp)

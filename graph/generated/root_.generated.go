@@ -43,6 +43,7 @@ type ResolverRoot interface {
 	LicenseAssignmentState() LicenseAssignmentStateResolver
 	LicenseChange() LicenseChangeResolver
 	LicenseDetails() LicenseDetailsResolver
+	LicenseFinding() LicenseFindingResolver
 	LicensingOverview() LicensingOverviewResolver
 	Mutation() MutationResolver
 	ProductOverview() ProductOverviewResolver
@@ -399,6 +400,38 @@ type ComplexityRoot struct {
 		SkuPartNumber func(childComplexity int) int
 	}
 
+	LicenseFinding struct {
+		CompanySubscription func(childComplexity int) int
+		ContainedIn         func(childComplexity int) int
+		ContainedInSkuID    func(childComplexity int) int
+		Group               func(childComplexity int) int
+		GroupID             func(childComplexity int) int
+		ID                  func(childComplexity int) int
+		Kind                func(childComplexity int) int
+		MonthlyCost         func(childComplexity int) int
+		NestedGroup         func(childComplexity int) int
+		NestedGroupID       func(childComplexity int) int
+		Reason              func(childComplexity int) int
+		Remedy              func(childComplexity int) int
+		Sku                 func(childComplexity int) int
+		SkuID               func(childComplexity int) int
+		UnitsFreed          func(childComplexity int) int
+		User                func(childComplexity int) int
+	}
+
+	LicenseFindingConnection struct {
+		Edges       func(childComplexity int) int
+		Nodes       func(childComplexity int) int
+		PageInfo    func(childComplexity int) int
+		Stopped     func(childComplexity int) int
+		Unavailable func(childComplexity int) int
+	}
+
+	LicenseFindingEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	LicenseProcessingState struct {
 		State     func(childComplexity int) int
 		StateText func(childComplexity int) int
@@ -487,6 +520,7 @@ type ComplexityRoot struct {
 		CompanySubscriptions func(childComplexity int, first *int32, after *string, last *int32, before *string, filter *model.CompanySubscriptionFilter, orderBy *model.Order[model.CompanySubscriptionOrderField]) int
 		Group                func(childComplexity int, id string) int
 		Groups               func(childComplexity int, first *int32, after *string, filter *model.GroupFilter, orderBy *model.Order[model.GroupOrderField]) int
+		LicenseFindings      func(childComplexity int, filter *model.LicenseFindingFilter, first *int32, after *string) int
 		LicensingOverview    func(childComplexity int) int
 		Me                   func(childComplexity int) int
 		Node                 func(childComplexity int, id string) int
@@ -629,6 +663,12 @@ type ComplexityRoot struct {
 	SubscribedSkuEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	UnavailableFindings struct {
+		Code    func(childComplexity int) int
+		Kinds   func(childComplexity int) int
+		Message func(childComplexity int) int
 	}
 
 	Units struct {
@@ -2268,6 +2308,147 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LicenseDetails.SkuPartNumber(childComplexity), true
 
+	case "LicenseFinding.companySubscription":
+		if e.ComplexityRoot.LicenseFinding.CompanySubscription == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.CompanySubscription(childComplexity), true
+	case "LicenseFinding.containedIn":
+		if e.ComplexityRoot.LicenseFinding.ContainedIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.ContainedIn(childComplexity), true
+	case "LicenseFinding.containedInSkuId":
+		if e.ComplexityRoot.LicenseFinding.ContainedInSkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.ContainedInSkuID(childComplexity), true
+	case "LicenseFinding.group":
+		if e.ComplexityRoot.LicenseFinding.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.Group(childComplexity), true
+	case "LicenseFinding.groupId":
+		if e.ComplexityRoot.LicenseFinding.GroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.GroupID(childComplexity), true
+	case "LicenseFinding.id":
+		if e.ComplexityRoot.LicenseFinding.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.ID(childComplexity), true
+	case "LicenseFinding.kind":
+		if e.ComplexityRoot.LicenseFinding.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.Kind(childComplexity), true
+	case "LicenseFinding.monthlyCost":
+		if e.ComplexityRoot.LicenseFinding.MonthlyCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.MonthlyCost(childComplexity), true
+	case "LicenseFinding.nestedGroup":
+		if e.ComplexityRoot.LicenseFinding.NestedGroup == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.NestedGroup(childComplexity), true
+	case "LicenseFinding.nestedGroupId":
+		if e.ComplexityRoot.LicenseFinding.NestedGroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.NestedGroupID(childComplexity), true
+	case "LicenseFinding.reason":
+		if e.ComplexityRoot.LicenseFinding.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.Reason(childComplexity), true
+	case "LicenseFinding.remedy":
+		if e.ComplexityRoot.LicenseFinding.Remedy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.Remedy(childComplexity), true
+	case "LicenseFinding.sku":
+		if e.ComplexityRoot.LicenseFinding.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.Sku(childComplexity), true
+	case "LicenseFinding.skuId":
+		if e.ComplexityRoot.LicenseFinding.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.SkuID(childComplexity), true
+	case "LicenseFinding.unitsFreed":
+		if e.ComplexityRoot.LicenseFinding.UnitsFreed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.UnitsFreed(childComplexity), true
+	case "LicenseFinding.user":
+		if e.ComplexityRoot.LicenseFinding.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.User(childComplexity), true
+
+	case "LicenseFindingConnection.edges":
+		if e.ComplexityRoot.LicenseFindingConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingConnection.Edges(childComplexity), true
+	case "LicenseFindingConnection.nodes":
+		if e.ComplexityRoot.LicenseFindingConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingConnection.Nodes(childComplexity), true
+	case "LicenseFindingConnection.pageInfo":
+		if e.ComplexityRoot.LicenseFindingConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingConnection.PageInfo(childComplexity), true
+	case "LicenseFindingConnection.stopped":
+		if e.ComplexityRoot.LicenseFindingConnection.Stopped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingConnection.Stopped(childComplexity), true
+	case "LicenseFindingConnection.unavailable":
+		if e.ComplexityRoot.LicenseFindingConnection.Unavailable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingConnection.Unavailable(childComplexity), true
+
+	case "LicenseFindingEdge.cursor":
+		if e.ComplexityRoot.LicenseFindingEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingEdge.Cursor(childComplexity), true
+	case "LicenseFindingEdge.node":
+		if e.ComplexityRoot.LicenseFindingEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFindingEdge.Node(childComplexity), true
+
 	case "LicenseProcessingState.state":
 		if e.ComplexityRoot.LicenseProcessingState.State == nil {
 			break
@@ -2704,6 +2885,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Groups(childComplexity, args["first"].(*int32), args["after"].(*string), args["filter"].(*model.GroupFilter), args["orderBy"].(*model.Order[model.GroupOrderField])), true
 
+	case "Query.licenseFindings":
+		if e.ComplexityRoot.Query.LicenseFindings == nil {
+			break
+		}
+
+		args, err := ec.field_Query_licenseFindings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.LicenseFindings(childComplexity, args["filter"].(*model.LicenseFindingFilter), args["first"].(*int32), args["after"].(*string)), true
 	case "Query.licensingOverview":
 		if e.ComplexityRoot.Query.LicensingOverview == nil {
 			break
@@ -3312,6 +3504,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubscribedSkuEdge.Node(childComplexity), true
+
+	case "UnavailableFindings.code":
+		if e.ComplexityRoot.UnavailableFindings.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnavailableFindings.Code(childComplexity), true
+	case "UnavailableFindings.kinds":
+		if e.ComplexityRoot.UnavailableFindings.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnavailableFindings.Kinds(childComplexity), true
+	case "UnavailableFindings.message":
+		if e.ComplexityRoot.UnavailableFindings.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnavailableFindings.Message(childComplexity), true
 
 	case "Units.consumed":
 		if e.ComplexityRoot.Units.Consumed == nil {
@@ -4099,6 +4310,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputGroupFilter,
 		ec.unmarshalInputGroupMembersInput,
 		ec.unmarshalInputGroupOrder,
+		ec.unmarshalInputLicenseFindingFilter,
 		ec.unmarshalInputRemoveDirectAssignmentsInput,
 		ec.unmarshalInputReprocessGroupInput,
 		ec.unmarshalInputReprocessInput,
@@ -5298,7 +5510,7 @@ type LicenseAssignmentState {
   remedy: Remedy @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
 }
 
-"What an administrator can do about a license error."
+"What an administrator can do about a license error or a finding."
 type Remedy {
   "First action, for programs."
   action: RemedyAction!
@@ -5308,7 +5520,7 @@ type Remedy {
   reprocess: Boolean!
 }
 
-"Action against a license error."
+"Action against a license error or a finding."
 enum RemedyAction {
   "Buy or free units of the product."
   PROVIDE_UNITS
@@ -5322,6 +5534,20 @@ enum RemedyAction {
   REMOVE_DUPLICATE_ADDRESS
   "Read the directory's audit log, then reprocess. ` + "`" + `User.licenseChanges` + "`" + ` has the changes of licenses in it."
   READ_AUDIT_LOG
+  "Remove the product from the user. Of findings only, like the actions below."
+  REMOVE_LICENSE
+  "Remove the direct assignment: the user keeps the product through a group."
+  REMOVE_DIRECT_ASSIGNMENT
+  "Assign a product with Exchange Online."
+  ASSIGN_MAILBOX_LICENSE
+  "Assign the products of the group to its nested group."
+  ASSIGN_TO_NESTED_GROUP
+  "Assign unused units, or own fewer."
+  REDUCE_UNITS
+  "Renew the purchase, or replace the product."
+  RENEW_SUBSCRIPTION
+  "Reprocess the user."
+  REPROCESS
 }
 
 "State of an assigned license."
@@ -5430,6 +5656,149 @@ enum AuditResult {
   TIMEOUT
   "A result that this schema does not define; the ` + "`" + `Text` + "`" + ` field has its value."
   UNKNOWN_FUTURE_VALUE
+}
+`, BuiltIn: false},
+	{Name: "../../schema/license_findings.graphqls", Input: `extend type Query {
+  """
+  Licenses that are wasted or at risk, one finding per user, product and kind, in the order of ` + "`" + `LicenseFindingKind` + "`" + `.
+  Kinds that Microsoft Graph filters take one upstream request each, and only if the kinds before them do not fill the
+  page; DIRECT_AND_INHERITED, OVERLAPPING_PRODUCTS and DELETED_GROUP come from up to ten pages of 999 licensed users,
+  see ` + "`" + `stopped` + "`" + `. A license can have findings of several kinds. A kind that cannot be read is in ` + "`" + `unavailable` + "`" + `, with an
+  error, and the others are returned. Null only with BAD_USER_INPUT or FORBIDDEN. Needs User.Read.All, and what each
+  kind names.
+  """
+  licenseFindings(
+    "Kinds and products. Default: all."
+    filter: LicenseFindingFilter
+    "Number of findings to return: 1 to 500."
+    first: Int = 50 @pageSize(most: 500)
+    "Cursor of an earlier page's ` + "`" + `endCursor` + "`" + `."
+    after: String
+  ): LicenseFindingConnection
+    @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+    @upstream(each: 120)
+}
+
+"Filter for findings. Omit a condition instead of passing null."
+input LicenseFindingFilter {
+  "Kinds of findings. Default: all."
+  kinds: [LicenseFindingKind!]
+  "Products, 1 to 50. Findings without a product are about users or groups with one of them. Default: all."
+  skuIds: [UUID!]
+  "Days since the last sign-in from which an account is inactive: 1 to 3,650. Default: 90."
+  inactiveDays: Int
+  "Days until the next lifecycle date within which a purchase is reported: 1 to 3,650. Default: 60."
+  expiresWithinDays: Int
+}
+
+"Kinds of findings."
+enum LicenseFindingKind {
+  "A disabled account has the product. Filtered by Microsoft Graph."
+  DISABLED_ACCOUNT
+  "A guest has the product. Filtered by Microsoft Graph."
+  GUEST
+  "A user with products has no usage location: new direct assignments fail. Filtered by Microsoft Graph."
+  MISSING_USAGE_LOCATION
+  """
+  A mailbox of the user waits for a license with Exchange Online. Filtered by Microsoft Graph.
+  """
+  RECONCILIATION_NEEDED
+  "The tenant owns units of the product that nobody uses. Needs LicenseAssignment.Read.All."
+  UNUSED_UNITS
+  """
+  A purchase of the product changes its status within ` + "`" + `expiresWithinDays` + "`" + ` if it is not renewed. Needs
+  Organization.Read.All or Directory.Read.All.
+  """
+  EXPIRING_SUBSCRIPTION
+  """
+  The account has the product and did not sign in for ` + "`" + `inactiveDays` + "`" + `; accounts that never signed in are not known.
+  Filtered by Microsoft Graph, at most 500 users in a request, ten requests a minute. Needs AuditLog.Read.All,
+  Microsoft Entra ID P1 or P2, and the scope Licenses.ReadPersonal if callers are authenticated.
+  """
+  INACTIVE_ACCOUNT
+  """
+  A group with products has a group as member, whose members do not get them. Costs an upstream request for each group
+  with products. Needs GroupMember.Read.All.
+  """
+  NESTED_GROUP
+  "The user has the product both directly and through a group: the direct assignment is superfluous."
+  DIRECT_AND_INHERITED
+  """
+  All service plans of the product that the user can use are in another product of the user. Needs
+  LicenseAssignment.Read.All too.
+  """
+  OVERLAPPING_PRODUCTS
+  "The user has the product from a group that was deleted. Needs GroupMember.Read.All too."
+  DELETED_GROUP
+}
+
+"A page of findings."
+type LicenseFindingConnection {
+  "The findings of this page."
+  nodes: [LicenseFinding!]!
+  "The findings of this page, each with its cursor."
+  edges: [LicenseFindingEdge!]!
+  "Cursors of this page, and whether more pages exist. The last page can be empty."
+  pageInfo: PageInfo!
+  "Whether reading stopped before the page was full, at ten upstream pages of users: ` + "`" + `endCursor` + "`" + ` continues."
+  stopped: Boolean!
+  "Kinds that could not be read for this page, with the reasons."
+  unavailable: [UnavailableFindings!]! @listSize(assumedSize: 3)
+}
+
+"A finding in a page."
+type LicenseFindingEdge {
+  "Cursor of the finding, for ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The finding."
+  node: LicenseFinding!
+}
+
+"Why findings of some kinds could not be read."
+type UnavailableFindings {
+  "The kinds."
+  kinds: [LicenseFindingKind!]! @listSize(assumedSize: 3)
+  "Code of the error, such as FORBIDDEN."
+  code: String!
+  "What is missing, and what to do."
+  message: String!
+}
+
+"A license that is wasted or at risk."
+type LicenseFinding {
+  "ID of the finding: its kind and the IDs of its objects."
+  id: ID!
+  "Kind of the finding."
+  kind: LicenseFindingKind!
+  "Why it is reported."
+  reason: String!
+  "What an administrator can do."
+  remedy: Remedy!
+  "ID of the product; null if the finding is not about one product."
+  skuId: UUID
+  "The product. Names come from the built-in catalog at no cost."
+  sku: SubscribedSku @upstream(once: 1)
+  "The user; null if the finding is not about a user."
+  user: User
+  "ID of the group that assigned the product, which may be deleted, or of the group with a nested group; else null."
+  groupId: ID
+  "That group; null if it was deleted. The ID costs nothing. Needs GroupMember.Read.All."
+  group: Group @upstream(shared: 1000)
+  "ID of the nested group of NESTED_GROUP; else null."
+  nestedGroupId: ID
+  "The nested group of NESTED_GROUP; else null. The ID costs nothing. Needs GroupMember.Read.All."
+  nestedGroup: Group @upstream(shared: 1000)
+  "ID of the product that has all service plans, of OVERLAPPING_PRODUCTS; else null."
+  containedInSkuId: UUID
+  "The product that has all service plans, of OVERLAPPING_PRODUCTS; else null."
+  containedIn: SubscribedSku @upstream(once: 1)
+  "The purchase of EXPIRING_SUBSCRIPTION; else null."
+  companySubscription: CompanySubscription
+  "Units that become free if the finding is resolved; 0 if none does."
+  unitsFreed: Int!
+  "Monthly cost of these units; null without a price: see ` + "`" + `SubscribedSku.price` + "`" + `."
+  monthlyCost: Money
 }
 `, BuiltIn: false},
 	{Name: "../../schema/licensing_overview.graphqls", Input: `extend type Query {
@@ -7788,6 +8157,70 @@ func (ec *executionContext) childFields_LicenseDetails(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type LicenseDetails", field.Name)
 }
 
+func (ec *executionContext) childFields_LicenseFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LicenseFinding_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_LicenseFinding_kind(ctx, field)
+	case "reason":
+		return ec.fieldContext_LicenseFinding_reason(ctx, field)
+	case "remedy":
+		return ec.fieldContext_LicenseFinding_remedy(ctx, field)
+	case "skuId":
+		return ec.fieldContext_LicenseFinding_skuId(ctx, field)
+	case "sku":
+		return ec.fieldContext_LicenseFinding_sku(ctx, field)
+	case "user":
+		return ec.fieldContext_LicenseFinding_user(ctx, field)
+	case "groupId":
+		return ec.fieldContext_LicenseFinding_groupId(ctx, field)
+	case "group":
+		return ec.fieldContext_LicenseFinding_group(ctx, field)
+	case "nestedGroupId":
+		return ec.fieldContext_LicenseFinding_nestedGroupId(ctx, field)
+	case "nestedGroup":
+		return ec.fieldContext_LicenseFinding_nestedGroup(ctx, field)
+	case "containedInSkuId":
+		return ec.fieldContext_LicenseFinding_containedInSkuId(ctx, field)
+	case "containedIn":
+		return ec.fieldContext_LicenseFinding_containedIn(ctx, field)
+	case "companySubscription":
+		return ec.fieldContext_LicenseFinding_companySubscription(ctx, field)
+	case "unitsFreed":
+		return ec.fieldContext_LicenseFinding_unitsFreed(ctx, field)
+	case "monthlyCost":
+		return ec.fieldContext_LicenseFinding_monthlyCost(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicenseFinding", field.Name)
+}
+
+func (ec *executionContext) childFields_LicenseFindingConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_LicenseFindingConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_LicenseFindingConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LicenseFindingConnection_pageInfo(ctx, field)
+	case "stopped":
+		return ec.fieldContext_LicenseFindingConnection_stopped(ctx, field)
+	case "unavailable":
+		return ec.fieldContext_LicenseFindingConnection_unavailable(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicenseFindingConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LicenseFindingEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LicenseFindingEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LicenseFindingEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LicenseFindingEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_LicenseProcessingState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "state":
@@ -8160,6 +8593,18 @@ func (ec *executionContext) childFields_SubscribedSkuEdge(ctx context.Context, f
 		return ec.fieldContext_SubscribedSkuEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SubscribedSkuEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UnavailableFindings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kinds":
+		return ec.fieldContext_UnavailableFindings_kinds(ctx, field)
+	case "code":
+		return ec.fieldContext_UnavailableFindings_code(ctx, field)
+	case "message":
+		return ec.fieldContext_UnavailableFindings_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnavailableFindings", field.Name)
 }
 
 func (ec *executionContext) childFields_Units(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1,6 +1,6 @@
 package licensing
 
-// Remedy is the recommended action for a license assignment error.
+// Remedy is the recommended action for a license assignment error or a finding.
 type Remedy struct {
 	Action RemedyAction
 	Text   string
@@ -19,6 +19,17 @@ const (
 	CorrectUsageLocation   RemedyAction = "CORRECT_USAGE_LOCATION"
 	RemoveDuplicateAddress RemedyAction = "REMOVE_DUPLICATE_ADDRESS"
 	ReadAuditLog           RemedyAction = "READ_AUDIT_LOG"
+)
+
+// Members of RemedyAction for findings.
+const (
+	RemoveLicense          RemedyAction = "REMOVE_LICENSE"
+	RemoveDirectAssignment RemedyAction = "REMOVE_DIRECT_ASSIGNMENT"
+	AssignMailboxLicense   RemedyAction = "ASSIGN_MAILBOX_LICENSE"
+	AssignToNestedGroup    RemedyAction = "ASSIGN_TO_NESTED_GROUP"
+	ReduceUnits            RemedyAction = "REDUCE_UNITS"
+	RenewSubscription      RemedyAction = "RENEW_SUBSCRIPTION"
+	Reprocess              RemedyAction = "REPROCESS"
 )
 
 var remedies = map[LicenseErrorCode]*Remedy{

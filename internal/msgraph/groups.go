@@ -14,6 +14,7 @@ const (
 	groupEndpoint                = "GET /groups/{id}"
 	ownersEndpoint               = "GET /groups/{id}/owners"
 	membersEndpoint              = "GET /groups/{id}/members"
+	nestedGroupsEndpoint         = "GET /groups/{id}/members/microsoft.graph.group"
 	licenseErrorsOfGroupEndpoint = "GET /groups/{id}/membersWithLicenseErrors"
 	// maxLicenseErrorsTop is the page size for membersWithLicenseErrors; no limit is documented.
 	maxLicenseErrorsTop = 100
@@ -24,6 +25,7 @@ func init() {
 		groupsEndpoint:               "GroupMember.Read.All",
 		groupEndpoint:                "GroupMember.Read.All",
 		membersEndpoint:              "GroupMember.Read.All",
+		nestedGroupsEndpoint:         "GroupMember.Read.All",
 		ownersEndpoint:               "GroupMember.Read.All",
 		licenseErrorsOfGroupEndpoint: "GroupMember.Read.All and User.Read.All",
 	})
@@ -33,7 +35,7 @@ func init() {
 var ListGroups = paged("groups", "Group", nil, directoryPage, (*Batch).listGroups)
 
 func (b *Batch) listGroups(q upstream.Query, selection upstream.Selection, found func(upstream.Page[*licensing.Group], error)) {
-	listDirectory(b, func(*read) func(*decode.Decoder) (*licensing.Group, error) { return groupType.Read }, maxDirectoryTop, groupsEndpoint, "/groups", q, selection.Properties, searchedOfGroups, conditions{},
+	listDirectory(b, func(*read) func(*decode.Decoder) (*licensing.Group, error) { return groupType.Read }, maxDirectoryTop, groupsEndpoint, "/groups", q, selection.Properties, searchedOfGroups, conditions{advanced: licensed(q.Filter)},
 		func(g *licensing.Group) (*string, []*licensing.AssignedLicense) {
 			return g.DisplayName, g.AssignedLicenses
 		}, found)
@@ -97,6 +99,16 @@ func (b *Batch) listMembers(q upstream.Query, selection upstream.Selection, foun
 	r.url = at(below("/groups", q.Of, "members"), "$count", count,
 		"$select", selected(withIndicator("", onlyPlain(selection.Properties))), "$top", atMost(q.Top, maxDirectoryTop))
 	page(b, q, r, reference(""), found)
+}
+
+// ListNestedGroups reads a page of the groups that are direct members of a group. Permission: GroupMember.Read.All.
+var ListNestedGroups = paged("nested groups", "Group", nil, directoryPage, (*Batch).listNestedGroups)
+
+func (b *Batch) listNestedGroups(q upstream.Query, _ upstream.Selection, found func(upstream.Page[*licensing.Group], error)) {
+	r := get(nestedGroupsEndpoint, at(below("/groups", q.Of, "members", "microsoft.graph.group"),
+		"$count", "true", "$select", "id", "$top", atMost(q.Top, maxDirectoryTop)))
+	r.header = advanced // a cast requires it (Microsoft Graph, "Advanced query capabilities on Microsoft Entra ID objects")
+	page(b, q, r, groupType.Read, found)
 }
 
 // ListOwners reads a page of the owners of a group. Permissions: as for [ListMembers].

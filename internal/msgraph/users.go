@@ -81,15 +81,24 @@ func userConditions(f upstream.Filter) conditions {
 	if f.ServicePlanID != "" {
 		plan = "assignedPlans/any(x:x/servicePlanId eq " + f.ServicePlanID + " and x/capabilityStatus eq 'Enabled')"
 	}
+	reconciliation := ""
+	if f.ReconciliationNeeded {
+		reconciliation = "isLicenseReconciliationNeeded eq true"
+	}
 	return conditions{
-		basic: allOf(inactive, enabled, equal("userType", f.UserType), equal("usageLocation", f.UsageLocation), equal("department", f.Department),
+		basic: allOf(inactive, reconciliation, enabled, equal("userType", f.UserType), equal("usageLocation", f.UsageLocation), equal("department", f.Department),
 			equal("city", f.City), equal("country", f.Country), created("ge", f.CreatedFrom), created("le", f.CreatedUntil),
 			choice(f.OnPremisesSynced, "onPremisesSyncEnabled eq true", "")),
-		advanced: allOf(choice(f.Licensed, "assignedLicenses/$count ne 0", "assignedLicenses/$count eq 0"),
+		advanced: allOf(licensed(f),
 			choice(f.OnPremisesSynced, "", "onPremisesSyncEnabled ne true"), // null if it never was
 			choice(f.HasUsageLocation, "usageLocation ne null", "usageLocation eq null"),
 			equal("companyName", f.CompanyName), equal("employeeType", f.EmployeeType), plan),
 	}
+}
+
+// licensed returns the condition on licenses of users or groups.
+func licensed(f upstream.Filter) string {
+	return choice(f.Licensed, "assignedLicenses/$count ne 0", "assignedLicenses/$count eq 0")
 }
 
 // choice returns the expression of a condition on a Boolean property.

@@ -34,7 +34,7 @@ type Filter struct {
 	AssignedTo string
 	// DisplayNamePrefix is the prefix of a user's or group's display name, ignoring case.
 	DisplayNamePrefix string
-	// Licensed selects users with any license, or without.
+	// Licensed selects users or groups with any license, or without.
 	Licensed Choice
 	// ServicePlanID is a service plan that users can use.
 	ServicePlanID string
@@ -47,6 +47,8 @@ type Filter struct {
 	Search string
 	// InactiveSince is the latest last sign-in of users. Microsoft Graph combines it with no other condition.
 	InactiveSince time.Time
+	// ReconciliationNeeded selects users whose mailbox waits for a license.
+	ReconciliationNeeded bool
 	// WithLicenseErrors selects groups with members that have license errors.
 	WithLicenseErrors bool
 }

@@ -160,25 +160,38 @@ func (e *Endpoints) countMemberOf(c *call) (any, *wire.Problem) {
 	return plainCount(c, list.count()), nil
 }
 
-// groupsOf lists the groups of the user in the path that satisfy the query.
-func (e *Endpoints) groupsOf(c *call, q *query) (none listing[int32], p *wire.Problem) {
+// groupsOf returns the groups of the user in the path.
+func (e *Endpoints) groupsOf(c *call) (map[int32]bool, *wire.Problem) {
 	i, p := e.pathUser(c)
 	if p != nil {
-		return none, p
+		return nil, p
 	}
 	mine := map[int32]bool{}
 	for _, g := range c.tenant.GroupsOf(i) {
 		mine[g] = true
 	}
-	if used := q.usedProperties(); !c.reads(tenant.GroupKind) && slices.ContainsFunc(used, func(name string) bool { return name != "id" }) {
-		clear(mine) // Objects that the caller cannot read are omitted.
-	}
-	return c.sortedGroups(q).where(func(g int32) bool { return mine[g] }), nil
+	return mine, nil
 }
 
-// listGroupsOf lists the groups of a user. The page requires an advanced query
-// for a cast.
+// groupsAmong lists those of some groups that satisfy the query.
+func (c *call) groupsAmong(groups map[int32]bool, q *query) listing[int32] {
+	if used := q.usedProperties(); !c.reads(tenant.GroupKind) && slices.ContainsFunc(used, func(name string) bool { return name != "id" }) {
+		clear(groups) // Objects that the caller cannot read are omitted.
+	}
+	return c.sortedGroups(q).where(func(g int32) bool { return groups[g] })
+}
+
 func (e *Endpoints) listGroupsOf(c *call) (any, *wire.Problem) {
+	groups, p := e.groupsOf(c)
+	if p != nil {
+		return nil, p
+	}
+	return e.castGroups(c, groups)
+}
+
+// castGroups lists the groups of a relation. A cast requires an advanced query,
+// see "Advanced query capabilities on Microsoft Entra ID objects".
+func (e *Endpoints) castGroups(c *call, groups map[int32]bool) (any, *wire.Problem) {
 	q, p := e.directoryList(c, c.groupRules(), listOptions)
 	if p != nil {
 		return nil, p
@@ -189,11 +202,7 @@ func (e *Endpoints) listGroupsOf(c *call) (any, *wire.Problem) {
 	if p := checkGroupOptions(c, q); p != nil {
 		return nil, p
 	}
-	groups, p := e.groupsOf(c, q)
-	if p != nil {
-		return nil, p
-	}
-	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), groups, func(i int32) object {
+	return pageOf(e, c, q, fragment("groups", q.sel), c.directoryPageSize(q), c.groupsAmong(groups, q), func(i int32) object {
 		if !c.reads(tenant.GroupKind) {
 			return object{"id": c.tenant.Group(i).ID().String()}
 		}
@@ -206,9 +215,9 @@ func (e *Endpoints) countGroupsOf(c *call) (any, *wire.Problem) {
 	if p != nil {
 		return nil, p
 	}
-	groups, p := e.groupsOf(c, q)
+	groups, p := e.groupsOf(c)
 	if p != nil {
 		return nil, p
 	}
-	return plainCount(c, groups.count()), nil
+	return plainCount(c, c.groupsAmong(groups, q).count()), nil
 }

@@ -13,6 +13,7 @@ func init() {
 	register([]Route{
 		{Method: get, Template: "/groups/{id}/members", handler: (*Endpoints).listMembers, App: readMembers, Scopes: readMembers, units: 3},
 		{Method: get, Template: "/groups/{id}/members/$count", handler: (*Endpoints).countMembers, App: readMembers, Scopes: readMembers, units: 3},
+		{Method: get, Template: "/groups/{id}/members" + groupCast, handler: (*Endpoints).listNestedGroups, App: readMembers, Scopes: readMembers, units: 3},
 	})
 }
 
@@ -56,6 +57,22 @@ func (e *Endpoints) listMembers(c *call) (any, *wire.Problem) {
 	return pageOf(e, c, q, fragment("directoryObjects", q.sel), c.directoryPageSize(q), members, func(h tenant.Ref) object {
 		return c.renderMember(h, q.sel)
 	}), nil
+}
+
+// listNestedGroups lists the members that are groups. See "List group members",
+// which permits an OData cast.
+func (e *Endpoints) listNestedGroups(c *call) (any, *wire.Problem) {
+	g, p := e.pathGroup(c)
+	if p != nil {
+		return nil, p
+	}
+	nested := map[int32]bool{}
+	for _, member := range c.tenant.Members(c.tenant.Group(g), -1) {
+		if member.Kind == tenant.GroupKind {
+			nested[member.At] = true
+		}
+	}
+	return e.castGroups(c, nested)
 }
 
 func (e *Endpoints) countMembers(c *call) (any, *wire.Problem) {
