@@ -241,7 +241,7 @@ func TestUnavailableReports(t *testing.T) {
 			return fmt.Sprintf(`{"value":[{"userPrincipalName":"a%d@licensegraph.example"}],"@odata.nextLink":"%s/beta/reports/getOffice365ActiveUserDetail(period='D30')?$skiptoken=%[1]d"}`, pages, g.graphURL), true
 		})
 		r := g.ask(query, nil)
-		if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "more accounts") || pages != 100 {
+		if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "more elements") || pages != 100 {
 			t.Errorf("%d pages: %s", pages, r.raw)
 		}
 	})

@@ -89,7 +89,8 @@ func init() { // not a literal: the functions refer to the table
 				when("filter", given, append(lifecycle, "CompanySubscription.isTrial")...).
 				when("orderBy", given, "CompanySubscription.nextLifecycleDateTime", "CompanySubscription.skuPartNumber", "CompanySubscription.totalLicenses"),
 			root("Query.licensingOverview", (*field).licensingOverview),
-			licenseFindingsEdge(),
+			root("Query.licenseFindings", (*field).licenseFindings).requireFindings(),
+			root("Query.licenseFindingsOverview", (*field).licenseFindingsOverview).requireFindings(),
 			root("Query.viewer", (*field).viewer),
 			root("Query.search", (*field).search).require("User.displayName", "Group.displayName", "SubscribedSku.skuPartNumber"),
 			property("SearchConnection.nodes", func(c *model.SearchConnection) []licensing.SearchResult { return c.Nodes }),
@@ -209,6 +210,17 @@ func init() { // not a literal: the functions refer to the table
 			property("LicenseFinding.companySubscription", func(l *licensing.LicenseFinding) []*licensing.CompanySubscription {
 				return []*licensing.CompanySubscription{l.CompanySubscription}
 			}),
+			toMany("LicenseFindingsOverview.kinds", "", (*field).findingsOfKinds),
+			toMany("LicenseFindingsOverview.byDepartment", "", func(f *field, o *model.LicenseFindingsOverview) ([]*model.FindingsOfOrgUnit, error) {
+				return f.findingsOfOrgUnits(o, func(c *licensing.FindingCounts) licensing.OrgUnits { return c.Departments })
+			}),
+			toMany("LicenseFindingsOverview.byCostCenter", "", func(f *field, o *model.LicenseFindingsOverview) ([]*model.FindingsOfOrgUnit, error) {
+				return f.findingsOfOrgUnits(o, func(c *licensing.FindingCounts) licensing.OrgUnits { return c.CostCenters })
+			}),
+			toMany("LicenseFindingsOverview.unavailable", "", (*field).unavailableFindings),
+			toValue("LicenseFindingsOverview.upstreamRequests", "", (*field).requestsOfFindings),
+			property("FindingsOfKind.byProduct", func(k *model.FindingsOfKind) []*model.FindingsOfProduct { return k.ByProduct }),
+			toOne("FindingsOfProduct.sku", "", func(f *field, p *model.FindingsOfProduct) (*licensing.SubscribedSku, error) { return f.sku(p.SkuID) }),
 			toOne("LicenseFinding.sku", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) { return f.sku(l.SkuID) }),
 			toOne("LicenseFinding.containedIn", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) {
 				return f.sku(l.ContainedInSkuID)
@@ -297,16 +309,15 @@ func init() { // not a literal: the functions refer to the table
 	}
 }
 
-func licenseFindingsEdge() *edge {
-	e := root("Query.licenseFindings", (*field).licenseFindings).require("User.assignedLicenses")
-	for kind, property := range propertiesOfFindings {
+// requireFindings adds the properties that the kinds of a LicenseFindingFilter require.
+func (e *edge) requireFindings() *edge {
+	for kind, property := range licensing.FindingProperties {
 		e.when("filter", findsKind(kind), "User."+property)
 	}
-	return e.
+	return e.require("User.assignedLicenses").
 		when("filter", findsKind(licensing.UnusedUnits), "SubscribedSku.skuPartNumber", "SubscribedSku.capabilityStatus", "SubscribedSku.consumedUnits", "SubscribedSku.prepaidUnits").
 		when("filter", findsKind(licensing.ExpiringSubscription), "CompanySubscription.skuId", "CompanySubscription.status", "CompanySubscription.nextLifecycleDateTime").
 		when("filter", findsKind(licensing.NestedGroup), "Group.assignedLicenses").
-		when("filter", findsKind(licensing.DirectAndInherited, licensing.DeletedGroup), "User.licenseAssignmentStates").
 		when("filter", findsKind(licensing.OverlappingProducts), "SubscribedSku.skuPartNumber", "SubscribedSku.servicePlans")
 }
 

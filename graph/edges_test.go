@@ -131,6 +131,8 @@ func TestEdgesBlock(t *testing.T) {
 		&licensing.SubscribedSku{SkuID: &sku}, &licensing.ServicePlan{ServicePlanID: &plan},
 		&model.LicensingOverview{}, &model.ProductOverview{Sku: &licensing.SubscribedSku{SkuID: &sku}},
 		&model.AssignmentErrorOverview{Errors: []*licensing.AssignmentError{{ID: "e", SkuID: &sku}}},
+		&licensing.LicenseFinding{SkuID: &sku, ContainedInSkuID: &sku, GroupID: &group, NestedGroupID: &group},
+		&model.LicenseFindingsOverview{}, &model.FindingsOfProduct{SkuID: &sku},
 		&model.AssignmentErrorsOfProduct{SkuID: &sku}, &model.AssignmentErrorsOfGroup{GroupID: &group},
 	} {
 		samples[reflect.TypeOf(sample)] = sample
@@ -139,7 +141,7 @@ func TestEdgesBlock(t *testing.T) {
 		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku, "text": "text",
 	}
 	answers := map[string]bool{ // without reading
-		"Query.licensingOverview": true, "Query.viewer": true,
+		"Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true,
 	}
 	everything := selection{operation: &graphql.OperationContext{}, sets: []ast.SelectionSet{{&ast.Field{Alias: "everything", Name: "everything"}}}}
 	blocked := 0
@@ -160,7 +162,7 @@ func TestEdgesBlock(t *testing.T) {
 			all := loaders.New(t.Context(), noSource{}, func(string) []string {
 				return []string{"displayName", "assignedTo", "allotment", "assignments", "allotments"}
 			})
-			f := &field{reads: &reads{Loaders: all, cursors: &cursors{}}, name: name, args: args, edge: e, selection: everything}
+			f := &field{reads: &reads{Loaders: all, cursors: &cursors{}, permissions: &permissions{}}, name: name, args: args, edge: e, selection: everything}
 			if name == "Query.user" {
 				text := id
 				f.args = map[string]any{"id": &text}

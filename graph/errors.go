@@ -42,7 +42,7 @@ var codes = []struct {
 	{upstream.ErrNotOffered, "UPSTREAM_UNAVAILABLE", "Microsoft Graph does not support this in the tenant or its cloud."},
 	{upstream.ErrUnreadable, "UPSTREAM_UNAVAILABLE", "Microsoft Graph returned a value that cannot be read."},
 	{upstream.ErrEndless, "UPSTREAM_UNAVAILABLE", "Microsoft Graph returned an endless list: its pages repeat, or too many are empty."},
-	{upstream.ErrTooLong, "UPSTREAM_UNAVAILABLE", "The report has more accounts than the gateway reads."},
+	{upstream.ErrTooLong, "UPSTREAM_UNAVAILABLE", "The list has more elements than the gateway reads in one operation."},
 	{upstream.ErrConcealed, "UPSTREAM_UNAVAILABLE", "Microsoft Graph conceals names in reports. An administrator can show them: Microsoft 365 admin center, Settings, Org settings, Reports, " +
 		"\"Display concealed user, group, and site names in all reports\"."},
 	{upstream.ErrExpired, "UPSTREAM_UNAVAILABLE", "The next link of a list expired while Microsoft Graph was read."},

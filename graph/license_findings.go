@@ -21,8 +21,9 @@ const (
 	maxDays = 3650
 	// Default periods of the filter, in days.
 	defaultInactiveDays, defaultExpiresWithinDays = 90, 60
-	// groupsAtOnce is the page size of groups with products, each of which costs a request for its nested groups.
-	groupsAtOnce = 10
+	// groupsAtOnce is the page size of groups with products, each of which costs a request for its nested groups. Ten
+	// pages are read.
+	groupsAtOnce = maxCountedGroups / scanBudget
 )
 
 // findings are the sources of findings of a field.
@@ -206,21 +207,17 @@ func (r *findings) filterOf(kind licensing.LicenseFindingKind) upstream.Filter {
 func (r *findings) ofUsers(filter upstream.Filter, filtered bool) func(licensing.FindingRules, *cursor, int) (findingPage, error) {
 	return func(rules licensing.FindingRules, at *cursor, size int) (findingPage, error) {
 		if !filter.InactiveSince.IsZero() {
-			if missing := r.permissions.fields["User.signInActivity"].missing(r.caller); missing != nil {
+			if missing := r.signInsDenied(); missing != nil {
 				return findingPage{}, missing
 			}
 		}
-		var failed []failedKind
+		var without, ungrouped error // of the products and of the groups
 		if slices.Contains(rules.Kinds, licensing.OverlappingProducts) {
 			skus, err := r.AllSubscribedSkus()
-			if errors.Is(err, loaders.ErrBlocked) {
-				return findingPage{}, err
-			}
-			if rules.WithProducts(skus); err != nil {
-				failed = append(failed, failedKind{licensing.OverlappingProducts, err})
+			if without = err; !errors.Is(err, loaders.ErrBlocked) {
+				rules.WithProducts(skus)
 			}
 		}
-		var ungrouped error
 		l := list[*licensing.User, *licensing.User]{
 			query: upstream.Query{Filter: filter}, typeName: "User", loader: r.UsersByQuery,
 			complete: func(q upstream.Query, user *licensing.User) (*licensing.User, error) {
@@ -232,18 +229,31 @@ func (r *findings) ofUsers(filter upstream.Filter, filtered bool) func(licensing
 				}
 				return user, err
 			},
-			readError: func(user *licensing.User) error { return findingReadError(rules.Kinds, user) },
+			readError: rules.ReadError,
 		}
 		if filtered {
 			l.keep = func(user *licensing.User) bool { return len(rules.OfUser(user)) > 0 }
 		}
 		p, err := pageOfFindings(r.field, l, at, size, rules.OfUser)
-		if ungrouped != nil {
-			failed = append(failed, failedKind{licensing.DeletedGroup, ungrouped})
+		if errors.Is(without, loaders.ErrBlocked) {
+			return findingPage{}, without
 		}
-		p.failed = failed
+		if without != nil {
+			p.failed = append(p.failed, failedKind{licensing.OverlappingProducts, without})
+		}
+		if ungrouped != nil {
+			p.failed = append(p.failed, failedKind{licensing.DeletedGroup, ungrouped})
+		}
 		return p, err
 	}
+}
+
+// signInsDenied returns the error of a caller who may not read sign-ins; nil otherwise.
+func (r *findings) signInsDenied() error {
+	if missing := r.permissions.fields["User.signInActivity"].missing(r.caller); missing != nil {
+		return missing
+	}
+	return nil
 }
 
 // loadGroupsOf loads the groups that assign licenses to a user, which may be deleted.
@@ -255,25 +265,6 @@ func (r *findings) loadGroupsOf(user *licensing.User) error {
 		return ignoreNotFound(r.GroupByID.Get(*s.AssignedByGroup))
 	})
 	return cmp.Or(blocked, cmp.Or(errs...))
-}
-
-// propertiesOfFindings are the properties of users that a kind requires besides assignedLicenses.
-var propertiesOfFindings = map[licensing.LicenseFindingKind]string{
-	licensing.DisabledAccount: "accountEnabled", licensing.GuestAccount: "userType", licensing.MissingUsageLocation: "usageLocation",
-}
-
-// findingReadError returns the error of a property that the kinds require and that could not be read.
-func findingReadError(kinds []licensing.LicenseFindingKind, user *licensing.User) error {
-	err := user.ReadError("assignedLicenses")
-	for _, kind := range kinds {
-		switch kind {
-		case licensing.DirectAndInherited, licensing.DeletedGroup:
-			err = cmp.Or(err, statesReadError(user))
-		default:
-			err = cmp.Or(err, user.ReadError(propertiesOfFindings[kind]))
-		}
-	}
-	return err
 }
 
 // pageOfFindings returns the findings of at least size elements of a list.
@@ -428,9 +419,14 @@ func (w *findingWalk) run() error {
 // fail records why a source could not be read.
 func (w *findingWalk) fail(kinds []licensing.LicenseFindingKind, err error) {
 	w.unread = cmp.Or(w.unread, err)
-	e := PresentError(context.Background(), err) // the text does not depend on the operation
+	w.unavailable = append(w.unavailable, unavailable(kinds, err))
+}
+
+// unavailable returns why kinds could not be read, with the code and message of the error.
+func unavailable(kinds []licensing.LicenseFindingKind, err error) *model.UnavailableFindings {
+	e := PresentError(context.Background(), err) // they do not depend on the operation
 	code, _ := e.Extensions["code"].(string)
-	w.unavailable = append(w.unavailable, &model.UnavailableFindings{Kinds: kinds, Code: code, Message: e.Message})
+	return &model.UnavailableFindings{Kinds: kinds, Code: code, Message: e.Message}
 }
 
 // add adds the findings of a source, and reports whether the page is complete.

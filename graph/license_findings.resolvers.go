@@ -12,6 +12,10 @@ import (
 	"licensegraph/internal/licensing"
 )
 
+func (r *findingsOfProductResolver) Sku(ctx context.Context, objs []*model.FindingsOfProduct) ([]*licensing.SubscribedSku, error) {
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
+}
+
 func (r *licenseFindingResolver) Sku(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error) {
 	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
@@ -28,12 +32,48 @@ func (r *licenseFindingResolver) ContainedIn(ctx context.Context, objs []*licens
 	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
+func (r *licenseFindingsOverviewResolver) UpstreamRequests(ctx context.Context, obj *model.LicenseFindingsOverview) (*int32, error) {
+	return resolve[*int32](ctx, r.Resolver, obj)
+}
+
+func (r *licenseFindingsOverviewResolver) Kinds(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.FindingsOfKind, error) {
+	return resolve[[]*model.FindingsOfKind](ctx, r.Resolver, obj)
+}
+
+func (r *licenseFindingsOverviewResolver) ByDepartment(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.FindingsOfOrgUnit, error) {
+	return resolve[[]*model.FindingsOfOrgUnit](ctx, r.Resolver, obj)
+}
+
+func (r *licenseFindingsOverviewResolver) ByCostCenter(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.FindingsOfOrgUnit, error) {
+	return resolve[[]*model.FindingsOfOrgUnit](ctx, r.Resolver, obj)
+}
+
+func (r *licenseFindingsOverviewResolver) Unavailable(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.UnavailableFindings, error) {
+	return resolve[[]*model.UnavailableFindings](ctx, r.Resolver, obj)
+}
+
 func (r *queryResolver) LicenseFindings(ctx context.Context, filter *model.LicenseFindingFilter, first *int32, after *string) (*model.LicenseFindingConnection, error) {
 	return resolve[*model.LicenseFindingConnection](ctx, r.Resolver, query{})
+}
+
+func (r *queryResolver) LicenseFindingsOverview(ctx context.Context, filter *model.LicenseFindingFilter) (*model.LicenseFindingsOverview, error) {
+	return resolve[*model.LicenseFindingsOverview](ctx, r.Resolver, query{})
+}
+
+func (r *Resolver) FindingsOfProduct() generated.FindingsOfProductResolver {
+	return &findingsOfProductResolver{r}
 }
 
 func (r *Resolver) LicenseFinding() generated.LicenseFindingResolver {
 	return &licenseFindingResolver{r}
 }
 
-type licenseFindingResolver struct{ *Resolver }
+func (r *Resolver) LicenseFindingsOverview() generated.LicenseFindingsOverviewResolver {
+	return &licenseFindingsOverviewResolver{r}
+}
+
+type (
+	findingsOfProductResolver       struct{ *Resolver }
+	licenseFindingResolver          struct{ *Resolver }
+	licenseFindingsOverviewResolver struct{ *Resolver }
+)

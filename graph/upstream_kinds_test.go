@@ -40,6 +40,8 @@ var elsewhere = map[string][]string{
 	"User.signInActivity":                     {"shared 15"}, // of users by ID or name: TestSignInActivity
 	"AssignmentError.remedy":                  {"shared 15"}, // of unknown codes: TestRemedyOfUnknownCode
 	"Group.assignmentErrors":                  {"once"},      // TestErrorFilters
+	"Query.licenseFindings":                   {"each"},      // announces several lists
+	"Query.licenseFindingsOverview":           {"each"},      // likewise
 	"Query.node":                              {"each"},      // announces all reads by ID
 	"Query.search":                            {"each"},      // announces two lists
 	"Query.allotment":                         {"each"},      // several are read as a list: TestAllotmentsOnce
@@ -63,7 +65,7 @@ func TestUpstreamIsTrue(t *testing.T) {
 	}
 	e.restart()
 	met := map[string]map[string]bool{} // kinds by field
-	for _, tt := range slices.Concat(allEdgeCosts(), overviewQueries()) {
+	for _, tt := range slices.Concat(allEdgeCosts(), overviewQueries(), findingQueries()) {
 		t.Run(tt.name, func(t *testing.T) {
 			e.t = t
 			text, _ := e.question(tt.query, 21)

@@ -70,6 +70,7 @@ type Loaders struct {
 	Allotments                *Loader[upstream.Tenant, []*licensing.Allotment]
 	SubscribedSkus            *Loader[upstream.Tenant, []*licensing.SubscribedSku]
 	CompanySubscriptions      *Loader[upstream.Tenant, []*licensing.CompanySubscription]
+	FindingCountsByWalk       *Loader[licensing.FindingWalk, *licensing.FindingCounts]
 	LicenseChangesByKey       *Loader[licensing.LicenseChangesKey, []*licensing.LicenseChange]
 
 	// Observe, if set, is called for each read that is added to a batch, with its number of keys. Set it before the
@@ -103,6 +104,7 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l.addAssignments()
 	l.addWaitingMembers()
 	l.addReports()
+	l.addLicenseFindings()
 	l.NestedGroupsByQuery = newLoader(l, msgraph.ListNestedGroups, nil)
 	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 	l.CompanySubscriptions = newLoader(l, msgraph.AllCompanySubscriptions, nil)

@@ -92,6 +92,8 @@ func Arguments(ctx context.Context, field string, raw map[string]any) (map[strin
 		return ec.field_Query_groups_args(ctx, raw)
 	case "Query.licenseFindings":
 		return ec.field_Query_licenseFindings_args(ctx, raw)
+	case "Query.licenseFindingsOverview":
+		return ec.field_Query_licenseFindingsOverview_args(ctx, raw)
 	case "Query.search":
 		return ec.field_Query_search_args(ctx, raw)
 	case "Query.subscribedSkus":

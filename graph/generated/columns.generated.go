@@ -114,6 +114,8 @@ func RootColumn(w *columns.Writer, f graphql.CollectedField, value any) columns.
 		return columns.Root(w, f, kindOfGroupConnection(true), value)
 	case "licenseFindings":
 		return columns.Root(w, f, kindOfLicenseFindingConnection(true), value)
+	case "licenseFindingsOverview":
+		return columns.Root(w, f, kindOfLicenseFindingsOverview(true), value)
 	case "licensingOverview":
 		return columns.Root(w, f, kindOfLicensingOverview(true), value)
 	case "search":
@@ -730,6 +732,70 @@ func columnOfEmployeeOrgData(c *columns.Column[*licensing.EmployeeOrgData]) colu
 	return nil
 }
 
+func kindOfFindingsOfKind(nullable bool) columns.Kind[*model.FindingsOfKind] {
+	return columns.Objects(nullable, "FindingsOfKind", findingsOfKindImplementors, columnOfFindingsOfKind)
+}
+
+func columnOfFindingsOfKind(c *columns.Column[*model.FindingsOfKind]) columns.Row {
+	switch c.Name {
+	case "kind":
+		return columns.Plain(c, columns.Text[licensing.LicenseFindingKind](), func(obj *model.FindingsOfKind) licensing.LicenseFindingKind { return obj.Kind })
+	case "findings":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfKind) int32 { return obj.Findings })
+	case "people":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfKind) int32 { return obj.People })
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfKind) int32 { return obj.UnitsFreed })
+	case "monthlyCosts":
+		return columns.Plain(c, columns.List(false, kindOfMoney(false)), func(obj *model.FindingsOfKind) []*licensing.Money { return obj.MonthlyCosts })
+	case "complete":
+		return columns.Plain(c, columns.Boolean(), func(obj *model.FindingsOfKind) bool { return obj.Complete })
+	case "byProduct":
+		return columns.Plain(c, columns.List(false, kindOfFindingsOfProduct(false)), func(obj *model.FindingsOfKind) []*model.FindingsOfProduct { return obj.ByProduct })
+	}
+	return nil
+}
+
+func kindOfFindingsOfOrgUnit(nullable bool) columns.Kind[*model.FindingsOfOrgUnit] {
+	return columns.Objects(nullable, "FindingsOfOrgUnit", findingsOfOrgUnitImplementors, columnOfFindingsOfOrgUnit)
+}
+
+func columnOfFindingsOfOrgUnit(c *columns.Column[*model.FindingsOfOrgUnit]) columns.Row {
+	switch c.Name {
+	case "name":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.FindingsOfOrgUnit) *string { return obj.Name })
+	case "people":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfOrgUnit) int32 { return obj.People })
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfOrgUnit) int32 { return obj.UnitsFreed })
+	case "monthlyCosts":
+		return columns.Plain(c, columns.List(false, kindOfMoney(false)), func(obj *model.FindingsOfOrgUnit) []*licensing.Money { return obj.MonthlyCosts })
+	}
+	return nil
+}
+
+func kindOfFindingsOfProduct(nullable bool) columns.Kind[*model.FindingsOfProduct] {
+	return columns.Objects(nullable, "FindingsOfProduct", findingsOfProductImplementors, columnOfFindingsOfProduct)
+}
+
+func columnOfFindingsOfProduct(c *columns.Column[*model.FindingsOfProduct]) columns.Row {
+	switch c.Name {
+	case "skuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *model.FindingsOfProduct) *licensing.GUID { return obj.SkuID })
+	case "sku":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*model.FindingsOfProduct, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).FindingsOfProduct().Sku(ctx, objs)
+		})
+	case "findings":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfProduct) int32 { return obj.Findings })
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *model.FindingsOfProduct) int32 { return obj.UnitsFreed })
+	case "monthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *model.FindingsOfProduct) *licensing.Money { return obj.MonthlyCost })
+	}
+	return nil
+}
+
 func kindOfGroup(nullable bool) columns.Kind[*licensing.Group] {
 	return columns.Objects(nullable, "Group", groupImplementors, columnOfGroup)
 }
@@ -1030,6 +1096,36 @@ func columnOfLicenseFindingEdge(c *columns.Column[*model.Edge[*licensing.License
 		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.LicenseFinding]) string { return obj.Cursor() })
 	case "node":
 		return columns.Plain(c, kindOfLicenseFinding(false), func(obj *model.Edge[*licensing.LicenseFinding]) *licensing.LicenseFinding { return obj.Node })
+	}
+	return nil
+}
+
+func kindOfLicenseFindingsOverview(nullable bool) columns.Kind[*model.LicenseFindingsOverview] {
+	return columns.Objects(nullable, "LicenseFindingsOverview", licenseFindingsOverviewImplementors, columnOfLicenseFindingsOverview)
+}
+
+func columnOfLicenseFindingsOverview(c *columns.Column[*model.LicenseFindingsOverview]) columns.Row {
+	switch c.Name {
+	case "upstreamRequests":
+		return columns.Single(c, columns.Optional(columns.Int32()), func(ctx context.Context, obj *model.LicenseFindingsOverview, _ map[string]any) (*int32, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFindingsOverview().UpstreamRequests(ctx, obj)
+		})
+	case "kinds":
+		return columns.Single(c, columns.List(true, kindOfFindingsOfKind(false)), func(ctx context.Context, obj *model.LicenseFindingsOverview, _ map[string]any) ([]*model.FindingsOfKind, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFindingsOverview().Kinds(ctx, obj)
+		})
+	case "byDepartment":
+		return columns.Single(c, columns.List(true, kindOfFindingsOfOrgUnit(false)), func(ctx context.Context, obj *model.LicenseFindingsOverview, _ map[string]any) ([]*model.FindingsOfOrgUnit, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFindingsOverview().ByDepartment(ctx, obj)
+		})
+	case "byCostCenter":
+		return columns.Single(c, columns.List(true, kindOfFindingsOfOrgUnit(false)), func(ctx context.Context, obj *model.LicenseFindingsOverview, _ map[string]any) ([]*model.FindingsOfOrgUnit, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFindingsOverview().ByCostCenter(ctx, obj)
+		})
+	case "unavailable":
+		return columns.Single(c, columns.List(true, kindOfUnavailableFindings(false)), func(ctx context.Context, obj *model.LicenseFindingsOverview, _ map[string]any) ([]*model.UnavailableFindings, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFindingsOverview().Unavailable(ctx, obj)
+		})
 	}
 	return nil
 }

@@ -1756,6 +1756,32 @@ func (ec *executionContext) _Units(ctx context.Context, sel ast.SelectionSet, ob
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNMoney2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐMoneyᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.Money) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMoney2ᚖlicensegraphᚋinternalᚋlicensingᚐMoney(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNMoney2ᚖlicensegraphᚋinternalᚋlicensingᚐMoney(ctx context.Context, sel ast.SelectionSet, v *licensing.Money) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Money(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNSubscribedSku2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSkuᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.SubscribedSku) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "SubscribedSku", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {

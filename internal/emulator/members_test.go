@@ -38,6 +38,16 @@ func TestMembers(t *testing.T) {
 			t.Errorf("selected properties (-want +got):\n%s", diff)
 		}
 	}
+	groups := slices.DeleteFunc(slices.Clone(all), func(m row) bool { return str(m, "@odata.type") != "#microsoft.graph.group" })
+	cast := c.all(path+"/microsoft.graph.group?$count=true&$select=id,displayName", eventual...)
+	slices.SortFunc(cast, func(a, b row) int { return strings.Compare(str(a, "id"), str(b, "id")) })
+	slices.SortFunc(groups, func(a, b row) int { return strings.Compare(str(a, "id"), str(b, "id")) })
+	if len(cast) != len(groups) || str(cast[0], "id") != str(groups[0], "id") || str(cast[1], "displayName") != str(groups[1], "displayName") {
+		t.Errorf("cast %v, want %v", cast, groups)
+	}
+	if r := c.get(path + "/microsoft.graph.group?$count=true"); r.status != 400 || !strings.Contains(string(r.raw), "Request_UnsupportedQuery") {
+		t.Errorf("cast without the header: %s", r.raw)
+	}
 	count := c.ok(path+"?$count=true&$top=5", eventual...)
 	if count["@odata.count"] != float64(len(all)) {
 		t.Errorf("@odata.count = %v, want %d", count["@odata.count"], len(all))

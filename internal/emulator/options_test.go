@@ -82,7 +82,7 @@ func checkOption(t *testing.T, c *client, endpoint contract.Endpoint, uri, optio
 				status, code = 501, "notImplemented"
 			}
 		}
-		cast := strings.HasSuffix(uri, "/memberOf/microsoft.graph.group") && option != "count"
+		cast := strings.HasSuffix(uri, "/microsoft.graph.group") && option != "count"
 		if count, _ := endpoint.Option("count"); cast || count && (option == "search" || option == "filter" || option == "orderby") {
 			query += "&$count=true"
 		}

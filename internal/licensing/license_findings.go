@@ -68,19 +68,24 @@ func (f *LicenseFinding) ID() string {
 
 // MonthlyCost returns the monthly cost of the units that become free; nil without a price.
 func (f *LicenseFinding) MonthlyCost() *Money {
-	if f.UnitsFreed == 0 {
+	if f.SkuID == nil {
 		return nil
 	}
-	sku := f.sku
-	if sku == nil && f.SkuID != nil {
-		if sku, _ = WellKnownSku(*f.SkuID); sku == nil {
-			sku = &SubscribedSku{SkuID: f.SkuID}
-		}
+	return MonthlyCost(*f.SkuID, f.sku, f.UnitsFreed)
+}
+
+// MonthlyCost returns the monthly cost of units of a product, whose part number may be in the catalog if sku is nil. It
+// is nil without units or a price.
+func MonthlyCost(id GUID, sku *SubscribedSku, units int32) *Money {
+	if units == 0 {
+		return nil
 	}
 	if sku == nil {
-		return nil
+		if sku, _ = WellKnownSku(id); sku == nil {
+			sku = &SubscribedSku{SkuID: &id}
+		}
 	}
-	return sku.Price().times(&f.UnitsFreed)
+	return sku.Price().times(&units)
 }
 
 // Reason returns why the finding is reported.
@@ -115,6 +120,12 @@ var findingTexts = map[LicenseFindingKind]struct {
 		"Remove the product from the user. The other product has its service plans.", false}},
 	DeletedGroup: {"The user has the product from a group that was deleted.", &Remedy{Reprocess,
 		"Assign the product in another way if it is required. Then reprocess the user, so that Microsoft Graph evaluates its sources again.", true}},
+}
+
+// FindingProperties are the properties of users that kinds require besides assignedLicenses.
+var FindingProperties = map[LicenseFindingKind]string{
+	DisabledAccount: "accountEnabled", GuestAccount: "userType", MissingUsageLocation: "usageLocation",
+	DirectAndInherited: "licenseAssignmentStates", DeletedGroup: "licenseAssignmentStates",
 }
 
 // FindingRules are the rules for findings about users.
@@ -187,6 +198,17 @@ func (r *FindingRules) OfUser(user *User) []*LicenseFinding {
 		}
 	}
 	return found
+}
+
+// ReadError returns the error of a property that the kinds require and that could not be read.
+func (r *FindingRules) ReadError(user *User) error {
+	err := user.ReadError("assignedLicenses")
+	for _, kind := range r.Kinds {
+		if property := FindingProperties[kind]; err == nil && property != "" {
+			err = user.ReadError(property)
+		}
+	}
+	return err
 }
 
 // hasProduct reports whether a user has one of the products.

@@ -39,6 +39,14 @@ func (m *Money) times(units *int32) *Money {
 	return &Money{m.parts * int64(*units), m.Currency}
 }
 
+// Plus returns the sum of two amounts in the same currency; m may be nil.
+func (m *Money) Plus(other *Money) *Money {
+	if m == nil {
+		return other
+	}
+	return &Money{m.parts + other.parts, m.Currency}
+}
+
 // prices are the monthly prices of products, by ID and by part number in lower case; nil without a file.
 var prices atomic.Pointer[map[string]*Money]
 
