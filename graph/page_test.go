@@ -200,7 +200,7 @@ func TestLargePageAfterASmallOne(t *testing.T) {
 // of about its own size, and not the start of the list.
 func TestFilteredPagesContinue(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Users: 200})
+	g := startGateway(t, emulator.Options{})
 	for _, filter := range []string{", filter: {hasLicenseErrors: true}", ", filter: {error: COUNT_VIOLATION}"} {
 		var want []string
 		walk := func(first int) (bytes, requests int) {
