@@ -19,7 +19,7 @@ const maxLicenses = 20
 // assignLicenseProperties are the properties that assignLicense requires for its checks and for reading back.
 var assignLicenseProperties = map[string][]string{
 	"User":          {"id", "usageLocation", "assignedLicenses", "licenseAssignmentStates"},
-	"Group":         {"id", "assignedLicenses"},
+	"Group":         {"id", "assignedLicenses", "securityEnabled"},
 	"SubscribedSku": {"id", "skuId", "skuPartNumber", "consumedUnits", "prepaidUnits", "servicePlans"},
 }
 
@@ -107,6 +107,7 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	if payload.UserErrors = c.errs; len(c.errs) > 0 {
 		return payload, nil
 	}
+	c.predictLicenses(&payload.Prediction, write, h)
 	shown := 0
 	result := c.write([]licensing.Write{write}, func([]int) map[int]licensing.WriteResult {
 		outcome := licensing.WriteUnknown
@@ -127,6 +128,26 @@ func (c *change) assignLicense(input model.AssignLicenseInput) (*model.AssignLic
 	c.rejected(result.Err, about, []any{"assignedTo"}, ast.PathName("outcome"))
 	payload.UserErrors = c.errs
 	return payload, nil
+}
+
+// predictLicenses sets the prediction of a change of licenses.
+func (c *change) predictLicenses(p *model.Prediction, write licensing.AssignLicense, h holder) {
+	c.predict(p, func(run *predictor) ([]alteration, error) {
+		pool := func(sku licensing.GUID) string {
+			if h.group == nil {
+				return ""
+			}
+			return run.poolOfGroup(h.group.ID, sku)
+		}
+		var changes []alteration
+		for _, sku := range write.Remove {
+			changes = append(changes, alteration{assignee: write.AssignedTo, sku: sku, removes: true})
+		}
+		for _, add := range write.Add {
+			changes = append(changes, alteration{assignee: write.AssignedTo, sku: *add.SkuID, pool: pool(*add.SkuID), disabled: add.DisabledPlans})
+		}
+		return changes, nil
+	})
 }
 
 // licenses validates the input without reading from Microsoft Graph.
@@ -199,6 +220,9 @@ func (c *change) checkLicenses(input model.AssignLicenseInput, write *licensing.
 	}
 	if len(input.AddLicenses) > 0 && lacksLocation(h.user) {
 		c.userError(model.UserErrorUsageLocation, "The user has no usage location. Set it first.", "assignedTo", "id")
+	}
+	if len(input.AddLicenses) > 0 && unlicensable(h.group) {
+		c.userError(model.UserErrorNotSecurityEnabled, advice[model.UserErrorNotSecurityEnabled], "assignedTo", "id")
 	}
 	for i, sku := range input.RemoveLicenses {
 		if _, direct := h.direct(sku); !direct && !h.incomplete() {

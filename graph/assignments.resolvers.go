@@ -17,7 +17,7 @@ func (r *assignLicensePayloadResolver) AssignedTo(ctx context.Context, obj *mode
 }
 
 func (r *assignLicensePayloadResolver) Stale(ctx context.Context, obj *model.AssignLicensePayload) (bool, error) {
-	return newChange(ctx).staleLicenses(obj), nil
+	return newChange(ctx, false).staleLicenses(obj), nil
 }
 
 func (r *assignmentResolver) DisabledServicePlans(ctx context.Context, objs []*licensing.Assignment) ([][]*licensing.ServicePlan, error) {
@@ -37,7 +37,7 @@ func (r *createAssignmentResultResolver) Assignment(ctx context.Context, objs []
 }
 
 func (r *createAssignmentResultResolver) Stale(ctx context.Context, objs []*model.CreateAssignmentResult) ([]bool, error) {
-	return newChange(ctx).staleResults(objs), nil
+	return newChange(ctx, false).staleResults(objs), nil
 }
 
 func (r *deleteAssignmentPayloadResolver) Allotment(ctx context.Context, obj *model.DeleteAssignmentPayload) (*licensing.Allotment, error) {
@@ -49,7 +49,7 @@ func (r *deleteAssignmentPayloadResolver) AssignedTo(ctx context.Context, obj *m
 }
 
 func (r *deleteAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.DeleteAssignmentPayload) (bool, error) {
-	return newChange(ctx).staleDeletion(obj), nil
+	return newChange(ctx, false).staleDeletion(obj), nil
 }
 
 func (r *queryResolver) Assignments(ctx context.Context, first *int32, after *string) (*model.Connection[*licensing.Assignment], error) {
@@ -65,7 +65,7 @@ func (r *updateAssignmentPayloadResolver) Assignment(ctx context.Context, obj *m
 }
 
 func (r *updateAssignmentPayloadResolver) Stale(ctx context.Context, obj *model.UpdateAssignmentPayload) (bool, error) {
-	return newChange(ctx).staleUpdate(obj), nil
+	return newChange(ctx, false).staleUpdate(obj), nil
 }
 
 func (r *Resolver) AssignLicensePayload() generated.AssignLicensePayloadResolver {

@@ -33,6 +33,7 @@ type trail struct {
 	writes     [][]licensing.WriteResult // of each batch; WriteUnknown until answered
 	unsent     int                       // changes not sent because the gateway rejected them
 	userErrors []string                  // codes of the user errors
+	dryRun     bool                      // nothing is sent
 }
 
 type trailKey struct{}
@@ -77,6 +78,20 @@ func (t *trail) outcomes() (counts map[licensing.Outcome]int, requestIDs []strin
 	return counts, requestIDs
 }
 
+// setDryRun records that nothing is sent.
+func (t *trail) setDryRun() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dryRun = true
+}
+
+// isDryRun reports whether nothing is sent.
+func (t *trail) isDryRun() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dryRun
+}
+
 // notSent counts a change that the gateway does not send.
 func (t *trail) notSent() {
 	t.mu.Lock()
@@ -101,10 +116,14 @@ func (o *operations) audited(ctx context.Context, next graphql.RootResolver) gra
 		op, fc := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
 		codes := codesAt(ctx, fc.Field.Alias)
 		counts, requestIDs := t.outcomes()
+		summary := outcome(counts, codes)
+		if t.isDryRun() {
+			summary = "dry run"
+		}
 		_ = o.audit(ctx, "mutation", op, // the log handler reports lost records
 			"field", fc.Field.Name,
 			"targets", o.resolver.permissions.ids(op, fc.Field.Field),
-			"outcome", outcome(counts, codes),
+			"outcome", summary,
 			"done", counts[licensing.WriteDone],
 			"notDone", counts[licensing.WriteNotDone],
 			"unknown", counts[licensing.WriteUnknown],

@@ -119,6 +119,10 @@ func TestPermissionsOfSchema(t *testing.T) {
 			for _, shown := range payload.Fields {
 				switch returned := schema.Types[shown.Type.Name()]; {
 				case !returned.IsCompositeType():
+				case returned.Name == "ServicePlan": // below effects, which require the permission to read
+					if got := demands(schema.Types["AssignLicensePayload"].Fields.ForName("effects").Directives); got != of(read) {
+						t.Errorf("effects require %q", got)
+					}
 				case slices.Contains(returned.Interfaces, "Node") || returned.Kind == ast.Interface:
 					if got := demands(shown.Directives); got != of(read) {
 						t.Errorf("%s.%s requires %q", payload.Name, shown.Name, got)

@@ -68,6 +68,7 @@ func (c *change) updateAssignment(input model.UpdateAssignmentInput) (*model.Upd
 		return payload, nil
 	}
 	update := licensing.UpdateAssignment{ID: a.ID, AssignedTo: assigneeID(a), DisabledServicePlanIDs: disabled}
+	c.predictAssignment(&payload.Prediction, a, func(a *alteration) { a.disabled, a.updates = disabled, true })
 	result := c.write([]licensing.Write{update}, c.reread(a, func(now *licensing.Assignment) licensing.Outcome {
 		if now != nil && disables(now, disabled) {
 			return licensing.WriteDone
@@ -90,6 +91,7 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	if payload.UserErrors = c.errs; a == nil {
 		return payload, err
 	}
+	c.predictAssignment(&payload.Prediction, a, func(a *alteration) { a.removes = true })
 	result := c.write([]licensing.Write{licensing.DeleteAssignment{ID: a.ID, AssignedTo: assigneeID(a)}},
 		c.reread(a, func(now *licensing.Assignment) licensing.Outcome {
 			if now == nil {
@@ -105,6 +107,36 @@ func (c *change) deleteAssignment(input model.DeleteAssignmentInput) (*model.Del
 	payload.UserErrors = c.errs
 	return payload, nil
 }
+
+// predictAssignment sets the prediction of a change of an assignment.
+func (c *change) predictAssignment(p *model.Prediction, a *licensing.Assignment, set func(*alteration)) {
+	c.predict(p, func(run *predictor) ([]alteration, error) {
+		change := alteration{pool: poolOf(a), assignee: licensing.Assignee{ID: assigneeID(a)}}
+		set(&change)
+		switch assigneeOf(a).(type) {
+		case *licensing.User:
+			change.assignee.Type = licensing.AssigneeUser
+		case *licensing.Group:
+			change.assignee.Type = licensing.AssigneeGroup
+		case *licensing.Device:
+			change.assignee.Type = licensing.AssigneeDevice
+		default:
+			return nil, errUnpredictable
+		}
+		at := slices.IndexFunc(run.allotments, func(one *licensing.Allotment) bool { return one.ID == change.pool && one.SkuID != nil })
+		if at < 0 {
+			if run.blocked {
+				return nil, loaders.ErrBlocked
+			}
+			return nil, errUnpredictable
+		}
+		change.sku = *run.allotments[at].SkuID
+		return []alteration{change}, nil
+	})
+}
+
+// errUnpredictable is the error of a prediction without the assignee or the product of the assignment.
+var errUnpredictable = &upstream.InputError{Message: "the effects cannot be predicted: Microsoft Graph does not return the assignee or the product of the assignment"}
 
 // disables reports whether exactly these service plans are disabled in an assignment.
 func disables(a *licensing.Assignment, plans []licensing.GUID) bool {

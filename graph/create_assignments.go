@@ -16,7 +16,7 @@ import (
 // createProperties are the properties that createAssignments requires for its checks and for reading back.
 var createProperties = map[string][]string{
 	"User":       {"id", "usageLocation", "assignedLicenses"},
-	"Group":      {"id"},
+	"Group":      {"id", "securityEnabled"},
 	"Device":     {"id"},
 	"Allotment":  allotmentProperties,
 	"Assignment": {"id", "disabledServicePlanIds", "allotment"},
@@ -29,6 +29,7 @@ type candidate struct {
 
 	inputError  *model.UserError // an invalid input is neither read nor sent
 	user        *licensing.User
+	group       *licensing.Group
 	assignments []*licensing.Assignment // direct
 	err         error
 }
@@ -74,6 +75,13 @@ func (c *change) createAssignments(input model.CreateAssignmentsInput) (*model.C
 		writes = append(writes, licensing.CreateAssignment{AllotmentID: pool.ID, AssignedTo: candidate.assignee, DisabledServicePlanIDs: disabled})
 		writers = append(writers, candidate)
 	}
+	c.predict(&payload.Prediction, func(*predictor) ([]alteration, error) {
+		return each(writes, func(w licensing.Write) alteration {
+			create := w.(licensing.CreateAssignment)
+			sku := pools[slices.IndexFunc(pools, func(a *licensing.Allotment) bool { return a.ID == create.AllotmentID })].SkuID
+			return alteration{assignee: create.AssignedTo, sku: deref(sku), pool: create.AllotmentID, disabled: disabled}
+		}), nil
+	})
 	c.report(payload, writers, writes, c.write(writes, func(open []int) map[int]licensing.WriteResult {
 		return c.created(open, writes, writers)
 	}))
@@ -145,7 +153,7 @@ func (d *candidate) read(l *loaders.Loaders) error {
 		d.user, missing = l.UserByID.Get(d.assignee.ID)
 		d.assignments, unlisted = l.AssignmentsByUserID.Get(d.assignee.ID)
 	case licensing.AssigneeGroup:
-		_, missing = l.GroupByID.Get(d.assignee.ID)
+		d.group, missing = l.GroupByID.Get(d.assignee.ID)
 		d.assignments, unlisted = l.AssignmentsByGroupID.Get(d.assignee.ID)
 	default:
 		_, missing = l.DeviceByID.Get(d.assignee.ID)
@@ -170,6 +178,8 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 		return no(model.UserErrorNotFound, "No object of this type has this ID.")
 	case lacksLocation(d.user):
 		return no(model.UserErrorUsageLocation, "The user has no usage location. Set it first.")
+	case unlicensable(d.group):
+		return no(model.UserErrorNotSecurityEnabled, advice[model.UserErrorNotSecurityEnabled])
 	}
 	usable := slices.DeleteFunc(slices.Clone(pools), func(a *licensing.Allotment) bool {
 		return a.ReadError("assignableTo") == nil && !slices.Contains(a.AssignableTo(), d.assignee.Type)
@@ -200,6 +210,11 @@ func (c *change) pool(d *candidate, pools []*licensing.Allotment, taken map[stri
 // lacksLocation reports whether a user was read without a usage location.
 func lacksLocation(user *licensing.User) bool {
 	return user != nil && user.ReadError("usageLocation") == nil && deref(user.UsageLocation) == ""
+}
+
+// unlicensable reports whether a group was read that is not security enabled.
+func unlicensable(group *licensing.Group) bool {
+	return group != nil && group.SecurityEnabled != nil && !*group.SecurityEnabled
 }
 
 // has reports whether a user has a product, direct or through a group. It is true if the licenses could not be read.

@@ -289,6 +289,21 @@ func init() { // not a literal: the functions refer to the table
 			}),
 			property("RemoveDirectAssignmentsPayload.results", func(p *model.RemoveDirectAssignmentsPayload) []*model.RemoveDirectAssignmentsResult { return p.Results }),
 			toOne("RemoveDirectAssignmentsResult.user", "", (*field).userNow),
+			property("CreateAssignmentsPayload.effects", func(p *model.CreateAssignmentsPayload) []*model.PredictedEffect { return p.Effects }),
+			property("UpdateAssignmentPayload.effects", func(p *model.UpdateAssignmentPayload) []*model.PredictedEffect { return p.Effects }),
+			property("DeleteAssignmentPayload.effects", func(p *model.DeleteAssignmentPayload) []*model.PredictedEffect { return p.Effects }),
+			property("AssignLicensePayload.effects", func(p *model.AssignLicensePayload) []*model.PredictedEffect { return p.Effects }),
+			property("ReprocessPayload.effects", func(p *model.ReprocessPayload) []*model.PredictedEffect { return p.Effects }),
+			property("SetUsageLocationPayload.effects", func(p *model.SetUsageLocationPayload) []*model.PredictedEffect { return p.Effects }),
+			property("GroupMembersPayload.effects", func(p *model.GroupMembersPayload) []*model.PredictedEffect { return p.Effects }),
+			property("ReprocessGroupPayload.effects", func(p *model.ReprocessGroupPayload) []*model.PredictedEffect { return p.Effects }),
+			property("RemoveDirectAssignmentsPayload.effects", func(p *model.RemoveDirectAssignmentsPayload) []*model.PredictedEffect { return p.Effects }),
+			toOne("PredictedEffect.assignee", "", func(f *field, e *model.PredictedEffect) (licensing.DirectoryObject, error) {
+				return f.assigneeNow(e.Object)
+			}),
+			toOne("PredictedEffect.sku", "", func(f *field, e *model.PredictedEffect) (*licensing.SubscribedSku, error) { return f.sku(&e.SkuID) }),
+			property("PredictedEffect.plansGained", func(e *model.PredictedEffect) []*licensing.ServicePlan { return e.PlansGained }),
+			property("PredictedEffect.plansLost", func(e *model.PredictedEffect) []*licensing.ServicePlan { return e.PlansLost }),
 		},
 	} {
 		for _, e := range list {

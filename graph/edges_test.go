@@ -111,6 +111,8 @@ func TestEdgesBlock(t *testing.T) {
 		"ReprocessResult.user":               {&model.ReprocessResult{UserID: id}},
 		"SetUsageLocationResult.user":        {&model.SetUsageLocationResult{UserID: id}},
 		"RemoveDirectAssignmentsResult.user": {&model.RemoveDirectAssignmentsResult{UserID: id}},
+		"PredictedEffect.assignee":           {&model.PredictedEffect{Object: &licensing.Device{ID: id}}},
+		"PredictedEffect.sku":                {&model.PredictedEffect{SkuID: sku}},
 		"GroupMembersPayload.group":          {&model.GroupMembersPayload{GroupID: &group}},
 		"GroupMemberResult.member":           {&model.GroupMemberResult{Object: &licensing.Device{ID: id}}},
 		"ReprocessGroupPayload.group":        {&model.ReprocessGroupPayload{GroupID: &group}},

@@ -70,6 +70,24 @@ func (c *change) changeMembers(input model.GroupMembersInput, adds bool) (*model
 		}
 		writes, written = append(writes, write), append(written, i)
 	}
+	c.predict(&payload.Prediction, func(run *predictor) ([]alteration, error) {
+		var alterations []alteration
+		for _, i := range written {
+			if _, isUser := payload.Results[i].Object.(*licensing.User); !isUser {
+				continue
+			}
+			for _, license := range m.group.AssignedLicenses {
+				if license.SkuID == nil {
+					continue
+				}
+				alterations = append(alterations, alteration{
+					assignee: licensing.Assignee{Type: licensing.AssigneeUser, ID: ids[i].text}, sku: *license.SkuID, group: m.group.ID,
+					pool: run.poolOfGroup(m.group.ID, *license.SkuID), disabled: license.DisabledPlans, removes: !adds,
+				})
+			}
+		}
+		return alterations, m.group.ReadError("assignedLicenses")
+	})
 	results := c.write(writes, c.rereadMembers(m.group.ID, adds, func(n int) string { return ids[written[n]].text }))
 	for n, became := range results {
 		i := written[n]

@@ -33,17 +33,37 @@ type change struct {
 	errs     []*model.UserError
 	products []product                // affected by the change
 	plans    []*licensing.ServicePlan // of these products
+	dryRun   bool                     // nothing is sent
+	loaders  *loaders.Loaders         // of a dry run, which reads each value once
 }
 
-func newChange(ctx context.Context) *change {
-	return &change{ctx: ctx, upstream: upstreamOf(ctx), errs: []*model.UserError{}}
+func newChange(ctx context.Context, dryRun bool) *change {
+	if dryRun {
+		trailOf(ctx).setDryRun()
+	}
+	return &change{ctx: ctx, upstream: upstreamOf(ctx), errs: []*model.UserError{}, dryRun: dryRun}
 }
 
 // read calls a function with new loaders, without cached values, until it is not blocked. properties are the required
-// properties by type.
+// properties by type. The reads of a dry run share their loaders.
 func (c *change) read(properties map[string][]string, read func(*loaders.Loaders) error) error {
-	l := loaders.New(c.ctx, c.upstream, func(typeName string) []string { return properties[typeName] })
-	_, err := loaders.Read(l, func() (struct{}, error) { return struct{}{}, read(l) })
+	l := c.loaders
+	if l == nil {
+		if c.dryRun {
+			properties = withPredictionProperties(properties)
+		}
+		l = loaders.New(c.ctx, c.upstream, func(typeName string) []string { return properties[typeName] })
+	}
+	if c.dryRun {
+		c.loaders = l
+	}
+	_, err := loaders.Read(l, func() (struct{}, error) {
+		if c.dryRun { // the prediction requires the lists of the tenant: read them together with the first values
+			_, _ = l.AllSubscribedSkus()
+			_, _ = l.AllAllotments()
+		}
+		return struct{}{}, read(l)
+	})
 	return err
 }
 
@@ -79,7 +99,7 @@ func (c *change) rejected(err error, about subject, field []any, at ...ast.PathE
 // is not found may still have been made.
 func (c *change) write(writes []licensing.Write, readBack func(open []int) map[int]licensing.WriteResult) []licensing.WriteResult {
 	known := trailOf(c.ctx).writing(len(writes))
-	results := c.upstream.Write(c.ctx, writes)
+	results := c.send(writes)
 	known(results)
 	for _, pause := range readBacks {
 		left := unconfirmed(writes, results)
@@ -102,6 +122,14 @@ func (c *change) write(writes []licensing.Write, readBack func(open []int) map[i
 	}
 	known(results)
 	return results
+}
+
+// send sends changes. A dry run sends none: they are not done.
+func (c *change) send(writes []licensing.Write) []licensing.WriteResult {
+	if c.dryRun {
+		return slices.Repeat([]licensing.WriteResult{{Outcome: licensing.WriteNotDone}}, len(writes))
+	}
+	return c.upstream.Write(c.ctx, writes)
 }
 
 // unconfirmed returns the indices of the changes to read back.

@@ -22,57 +22,57 @@ func (r *groupMembersPayloadResolver) Group(ctx context.Context, obj *model.Grou
 }
 
 func (r *mutationResolver) CreateAssignments(ctx context.Context, input model.CreateAssignmentsInput) (*model.CreateAssignmentsPayload, error) {
-	payload, err := newChange(ctx).createAssignments(input)
+	payload, err := newChange(ctx, input.DryRun).createAssignments(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) UpdateAssignment(ctx context.Context, input model.UpdateAssignmentInput) (*model.UpdateAssignmentPayload, error) {
-	payload, err := newChange(ctx).updateAssignment(input)
+	payload, err := newChange(ctx, input.DryRun).updateAssignment(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) DeleteAssignment(ctx context.Context, input model.DeleteAssignmentInput) (*model.DeleteAssignmentPayload, error) {
-	payload, err := newChange(ctx).deleteAssignment(input)
+	payload, err := newChange(ctx, input.DryRun).deleteAssignment(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessAssignments(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error) {
-	payload, err := newChange(ctx).reprocess(input, reprocessAssignments)
+	payload, err := newChange(ctx, input.DryRun).reprocess(input, reprocessAssignments)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) AssignLicense(ctx context.Context, input model.AssignLicenseInput) (*model.AssignLicensePayload, error) {
-	payload, err := newChange(ctx).assignLicense(input)
+	payload, err := newChange(ctx, input.DryRun).assignLicense(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessLicenseAssignment(ctx context.Context, input model.ReprocessInput) (*model.ReprocessPayload, error) {
-	payload, err := newChange(ctx).reprocess(input, reprocessLicenseAssignment)
+	payload, err := newChange(ctx, input.DryRun).reprocess(input, reprocessLicenseAssignment)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) SetUsageLocation(ctx context.Context, input model.SetUsageLocationInput) (*model.ReprocessPayload, error) {
-	payload, err := newChange(ctx).setUsageLocation(input)
+	payload, err := newChange(ctx, input.DryRun).setUsageLocation(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) AddGroupMembers(ctx context.Context, input model.GroupMembersInput) (*model.GroupMembersPayload, error) {
-	payload, err := newChange(ctx).changeMembers(input, true)
+	payload, err := newChange(ctx, input.DryRun).changeMembers(input, true)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) RemoveGroupMembers(ctx context.Context, input model.GroupMembersInput) (*model.GroupMembersPayload, error) {
-	payload, err := newChange(ctx).changeMembers(input, false)
+	payload, err := newChange(ctx, input.DryRun).changeMembers(input, false)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) ReprocessGroup(ctx context.Context, input model.ReprocessGroupInput) (*model.ReprocessGroupPayload, error) {
-	payload, err := newChange(ctx).reprocessGroup(input, r.cursors.of(identity.From(ctx)))
+	payload, err := newChange(ctx, input.DryRun).reprocessGroup(input, r.cursors.of(identity.From(ctx)))
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 
 func (r *mutationResolver) RemoveDirectAssignments(ctx context.Context, input model.RemoveDirectAssignmentsInput) (*model.ReprocessPayload, error) {
-	payload, err := newChange(ctx).removeDirectAssignments(input)
+	payload, err := newChange(ctx, input.DryRun).removeDirectAssignments(input)
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 

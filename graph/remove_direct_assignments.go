@@ -65,6 +65,11 @@ func (c *change) removeDirectAssignments(input model.RemoveDirectAssignmentsInpu
 		write := licensing.AssignLicense{AssignedTo: licensing.Assignee{Type: licensing.AssigneeUser, ID: id.text}, Remove: []licensing.GUID{input.SkuID}}
 		writes, written = append(writes, write), append(written, i)
 	}
+	c.predict(&payload.Prediction, func(*predictor) ([]alteration, error) {
+		return each(writes, func(w licensing.Write) alteration {
+			return alteration{assignee: w.(licensing.AssignLicense).AssignedTo, sku: input.SkuID, removes: true}
+		}), nil
+	})
 	results := c.write(writes, c.rereadDirect(input.SkuID, func(n int) string { return ids[written[n]].text }))
 	for n, became := range results {
 		i := written[n]

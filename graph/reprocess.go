@@ -12,7 +12,9 @@ import (
 
 // reprocess requests reprocessing of several users' licenses. The result cannot be read back.
 func (c *change) reprocess(input model.ReprocessInput, write func(userID string) licensing.Write) (*model.ReprocessPayload, error) {
-	return c.changeUsers(input.UserIDs, write, func([]string) []bool { return nil })
+	payload, err := c.changeUsers(input.UserIDs, write, func([]string) []bool { return nil })
+	c.predictReprocessing(payload, false)
+	return payload, err
 }
 
 // setUsageLocation sets the usage location of several users.
@@ -22,9 +24,26 @@ func (c *change) setUsageLocation(input model.SetUsageLocationInput) (*model.Set
 		return &model.SetUsageLocationPayload{Results: []*model.SetUsageLocationResult{}, UserErrors: c.errs}, nil
 	}
 	location := strings.ToUpper(input.UsageLocation)
-	return c.changeUsers(input.UserIDs, func(userID string) licensing.Write {
+	payload, err := c.changeUsers(input.UserIDs, func(userID string) licensing.Write {
 		return licensing.SetUsageLocation{UserID: userID, UsageLocation: location}
 	}, func(ids []string) []bool { return c.located(ids, location) })
+	c.predictReprocessing(payload, true)
+	return payload, err
+}
+
+// predictReprocessing sets the prediction for the users that passed the checks; located reports that only their usage
+// location changes.
+func (c *change) predictReprocessing(payload *model.ReprocessPayload, located bool) {
+	var ids []string
+	for _, result := range payload.Results {
+		if len(result.UserErrors) == 0 {
+			ids = append(ids, result.UserID)
+		}
+	}
+	c.predictWith(&payload.Prediction, func(run *predictor) ([]*model.PredictedEffect, bool, error) {
+		effects, err := run.reprocessed(ids, located)
+		return effects, false, err
+	})
 }
 
 // located reports for each user whether Microsoft Graph returns the usage location.

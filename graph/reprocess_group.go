@@ -38,9 +38,23 @@ func (c *change) reprocessGroup(input model.ReprocessGroupInput, cursors *cursor
 		if payload.UserErrors = c.errs; !exists {
 			return payload, err
 		}
-		if c.reprocessWhole(groupID, payload) {
+		if !c.dryRun && c.reprocessWhole(groupID, payload) {
 			return payload, nil
 		}
+	}
+	if c.dryRun { // which way is taken is known only when it is tried
+		payload.GroupID = &groupID
+		c.predictWith(&payload.Prediction, func(run *predictor) ([]*model.PredictedEffect, bool, error) {
+			ids, truncated, err := usersOfGroup(run.l, groupID)
+			if err != nil {
+				return nil, false, err
+			}
+			effects, err := run.reprocessed(ids, false)
+			return effects, truncated, err
+		})
+		outcome := licensing.WriteNotDone
+		payload.Outcome = &outcome
+		return payload, nil
 	}
 	members, err := c.usersOf(groupID, input, cursors)
 	if payload.UserErrors = c.errs; err != nil || members == nil {
@@ -76,7 +90,7 @@ func (c *change) groupExists(groupID string) (bool, error) {
 // reprocessWhole reprocesses a group by one request. It returns false if the tenant does not provide the request.
 func (c *change) reprocessWhole(groupID string, payload *model.ReprocessGroupPayload) bool {
 	known := trailOf(c.ctx).writing(1)
-	results := c.upstream.Write(c.ctx, []licensing.Write{licensing.ReprocessGroup{GroupID: groupID}})
+	results := c.send([]licensing.Write{licensing.ReprocessGroup{GroupID: groupID}})
 	if errors.Is(results[0].Err, upstream.ErrNotOffered) {
 		known(nil)
 		return false
@@ -126,7 +140,7 @@ func (c *change) reprocessUsers(ids []string, payload *model.ReprocessGroupPaylo
 	}
 	known := trailOf(c.ctx).writing(len(ids))
 	method := model.ReprocessByUserAssignments
-	results := c.upstream.Write(c.ctx, each(ids, func(id string) licensing.Write { return licensing.ReprocessAssignments{UserID: id, Known: true} }))
+	results := c.send(each(ids, func(id string) licensing.Write { return licensing.ReprocessAssignments{UserID: id, Known: true} }))
 	var refused []int
 	for i, result := range results {
 		if errors.Is(result.Err, upstream.ErrNotOffered) {
@@ -137,7 +151,7 @@ func (c *change) reprocessUsers(ids []string, payload *model.ReprocessGroupPaylo
 		if len(refused) == len(ids) {
 			method = model.ReprocessByUserLicenses
 		}
-		for n, result := range c.upstream.Write(c.ctx, each(refused, func(i int) licensing.Write { return reprocessLicenseAssignment(ids[i]) })) {
+		for n, result := range c.send(each(refused, func(i int) licensing.Write { return reprocessLicenseAssignment(ids[i]) })) {
 			results[refused[n]] = result
 		}
 	}

@@ -46,6 +46,8 @@ var elsewhere = map[string][]string{
 	"Query.search":                            {"each"},      // announces two lists
 	"Query.allotment":                         {"each"},      // several are read as a list: TestAllotmentsOnce
 	"Query.me":                                {"each"},      // TestCostOfMe
+	"PredictedEffect.assignee":                {"shared 15"}, // TestCostOfDryRuns
+	"PredictedEffect.sku":                     {"once"},      // likewise
 	"AssignmentErrorOverview.withoutSource":   {"once"},      // announces the maximum of its pages and states
 }
 

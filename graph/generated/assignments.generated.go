@@ -126,6 +126,61 @@ func (ec *executionContext) fieldContext_AssignLicensePayload_stale(_ context.Co
 	return graphql.NewScalarFieldContext("AssignLicensePayload", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _AssignLicensePayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.AssignLicensePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignLicensePayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignLicensePayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignLicensePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AssignLicensePayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.AssignLicensePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignLicensePayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AssignLicensePayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AssignLicensePayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _AssignLicensePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.AssignLicensePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -754,6 +809,61 @@ func (ec *executionContext) fieldContext_CreateAssignmentsPayload_results(_ cont
 	return fc, nil
 }
 
+func (ec *executionContext) _CreateAssignmentsPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.CreateAssignmentsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAssignmentsPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAssignmentsPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAssignmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAssignmentsPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.CreateAssignmentsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAssignmentsPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAssignmentsPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateAssignmentsPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _CreateAssignmentsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CreateAssignmentsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -919,6 +1029,61 @@ func (ec *executionContext) fieldContext_DeleteAssignmentPayload_stale(_ context
 	return graphql.NewScalarFieldContext("DeleteAssignmentPayload", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _DeleteAssignmentPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.DeleteAssignmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAssignmentPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAssignmentPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeleteAssignmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeleteAssignmentPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.DeleteAssignmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteAssignmentPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteAssignmentPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteAssignmentPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _DeleteAssignmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.DeleteAssignmentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1029,6 +1194,61 @@ func (ec *executionContext) fieldContext_UpdateAssignmentPayload_stale(_ context
 	return graphql.NewScalarFieldContext("UpdateAssignmentPayload", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _UpdateAssignmentPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.UpdateAssignmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAssignmentPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAssignmentPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateAssignmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UpdateAssignmentPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.UpdateAssignmentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UpdateAssignmentPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UpdateAssignmentPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UpdateAssignmentPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _UpdateAssignmentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.UpdateAssignmentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1123,8 +1343,11 @@ func (ec *executionContext) unmarshalInputAssignLicenseInput(ctx context.Context
 	if _, present := asMap["removeLicenses"]; !present {
 		asMap["removeLicenses"] = []any{}
 	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
 
-	fieldsInOrder := [...]string{"assignedTo", "addLicenses", "removeLicenses"}
+	fieldsInOrder := [...]string{"assignedTo", "addLicenses", "removeLicenses", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1152,6 +1375,13 @@ func (ec *executionContext) unmarshalInputAssignLicenseInput(ctx context.Context
 				return it, err
 			}
 			it.RemoveLicenses = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1171,8 +1401,11 @@ func (ec *executionContext) unmarshalInputCreateAssignmentsInput(ctx context.Con
 	if _, present := asMap["disabledServicePlans"]; !present {
 		asMap["disabledServicePlans"] = []any{}
 	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
 
-	fieldsInOrder := [...]string{"assignedTo", "allotmentId", "skuId", "disabledServicePlans"}
+	fieldsInOrder := [...]string{"assignedTo", "allotmentId", "skuId", "disabledServicePlans", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1207,6 +1440,13 @@ func (ec *executionContext) unmarshalInputCreateAssignmentsInput(ctx context.Con
 				return it, err
 			}
 			it.DisabledServicePlans = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1223,7 +1463,11 @@ func (ec *executionContext) unmarshalInputDeleteAssignmentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id"}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1237,6 +1481,13 @@ func (ec *executionContext) unmarshalInputDeleteAssignmentInput(ctx context.Cont
 				return it, err
 			}
 			it.ID = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1253,7 +1504,11 @@ func (ec *executionContext) unmarshalInputUpdateAssignmentInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "disabledServicePlans"}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "disabledServicePlans", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1274,6 +1529,13 @@ func (ec *executionContext) unmarshalInputUpdateAssignmentInput(ctx context.Cont
 				return it, err
 			}
 			it.DisabledServicePlans = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1380,6 +1642,16 @@ func (ec *executionContext) _AssignLicensePayload(ctx context.Context, sel ast.S
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "effects":
+			out.Values[i] = ec._AssignLicensePayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._AssignLicensePayload_effectsTruncated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "userErrors":
 			out.Values[i] = ec._AssignLicensePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1800,6 +2072,16 @@ func (ec *executionContext) _CreateAssignmentsPayload(ctx context.Context, sel a
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "effects":
+			out.Values[i] = ec._CreateAssignmentsPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._CreateAssignmentsPayload_effectsTruncated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "userErrors":
 			out.Values[i] = ec._CreateAssignmentsPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1962,6 +2244,16 @@ func (ec *executionContext) _DeleteAssignmentPayload(ctx context.Context, sel as
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "effects":
+			out.Values[i] = ec._DeleteAssignmentPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._DeleteAssignmentPayload_effectsTruncated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "userErrors":
 			out.Values[i] = ec._DeleteAssignmentPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2081,6 +2373,16 @@ func (ec *executionContext) _UpdateAssignmentPayload(ctx context.Context, sel as
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "effects":
+			out.Values[i] = ec._UpdateAssignmentPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._UpdateAssignmentPayload_effectsTruncated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "userErrors":
 			out.Values[i] = ec._UpdateAssignmentPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

@@ -720,6 +720,23 @@ func (ec *executionContext) marshalNLicenseAssignmentState2ᚖlicensegraphᚋint
 	return ec._LicenseAssignmentState(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNLicenseErrorCode2licensegraphᚋinternalᚋlicensingᚐLicenseErrorCode(ctx context.Context, v any) (licensing.LicenseErrorCode, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := licensing.LicenseErrorCode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLicenseErrorCode2licensegraphᚋinternalᚋlicensingᚐLicenseErrorCode(ctx context.Context, sel ast.SelectionSet, v licensing.LicenseErrorCode) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNRemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx context.Context, sel ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {

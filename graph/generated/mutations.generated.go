@@ -408,6 +408,61 @@ func (ec *executionContext) fieldContext_GroupMembersPayload_results(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _GroupMembersPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.GroupMembersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GroupMembersPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_GroupMembersPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "GroupMembersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _GroupMembersPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.GroupMembersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_GroupMembersPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_GroupMembersPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupMembersPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _GroupMembersPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.GroupMembersPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -956,6 +1011,61 @@ func (ec *executionContext) fieldContext_RemoveDirectAssignmentsPayload_results(
 	return fc, nil
 }
 
+func (ec *executionContext) _RemoveDirectAssignmentsPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveDirectAssignmentsPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveDirectAssignmentsPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RemoveDirectAssignmentsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RemoveDirectAssignmentsPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RemoveDirectAssignmentsPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RemoveDirectAssignmentsPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RemoveDirectAssignmentsPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _RemoveDirectAssignmentsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1277,6 +1387,61 @@ func (ec *executionContext) fieldContext_ReprocessGroupPayload_group(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _ReprocessGroupPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessGroupPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReprocessGroupPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReprocessGroupPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReprocessGroupPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReprocessGroupPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessGroupPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReprocessGroupPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReprocessGroupPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReprocessGroupPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _ReprocessGroupPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessGroupPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1339,6 +1504,61 @@ func (ec *executionContext) fieldContext_ReprocessPayload_results(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ReprocessPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReprocessPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReprocessPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReprocessPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReprocessPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReprocessPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReprocessPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReprocessPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ReprocessPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
@@ -1536,6 +1756,61 @@ func (ec *executionContext) fieldContext_SetUsageLocationPayload_results(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _SetUsageLocationPayload_effects(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationPayload_effects(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Effects, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PredictedEffect) graphql.Marshaler {
+			return ec.marshalOPredictedEffect2ᚕᚖlicensegraphᚋgraphᚋmodelᚐPredictedEffectᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationPayload_effects(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetUsageLocationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PredictedEffect(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetUsageLocationPayload_effectsTruncated(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetUsageLocationPayload_effectsTruncated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectsTruncated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetUsageLocationPayload_effectsTruncated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetUsageLocationPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _SetUsageLocationPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReprocessPayload) (ret graphql.Marshaler) {
@@ -1828,7 +2103,11 @@ func (ec *executionContext) unmarshalInputGroupMembersInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"groupId", "memberIds"}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"groupId", "memberIds", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1849,6 +2128,13 @@ func (ec *executionContext) unmarshalInputGroupMembersInput(ctx context.Context,
 				return it, err
 			}
 			it.MemberIDs = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1868,8 +2154,11 @@ func (ec *executionContext) unmarshalInputRemoveDirectAssignmentsInput(ctx conte
 	if _, present := asMap["allowPlanLoss"]; !present {
 		asMap["allowPlanLoss"] = false
 	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
 
-	fieldsInOrder := [...]string{"skuId", "userIds", "allowPlanLoss"}
+	fieldsInOrder := [...]string{"skuId", "userIds", "allowPlanLoss", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1897,6 +2186,13 @@ func (ec *executionContext) unmarshalInputRemoveDirectAssignmentsInput(ctx conte
 				return it, err
 			}
 			it.AllowPlanLoss = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1916,8 +2212,11 @@ func (ec *executionContext) unmarshalInputReprocessGroupInput(ctx context.Contex
 	if _, present := asMap["first"]; !present {
 		asMap["first"] = 100
 	}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
 
-	fieldsInOrder := [...]string{"groupId", "first", "after"}
+	fieldsInOrder := [...]string{"groupId", "first", "after", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1945,6 +2244,13 @@ func (ec *executionContext) unmarshalInputReprocessGroupInput(ctx context.Contex
 				return it, err
 			}
 			it.After = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1961,7 +2267,11 @@ func (ec *executionContext) unmarshalInputReprocessInput(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"userIds"}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"userIds", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1975,6 +2285,13 @@ func (ec *executionContext) unmarshalInputReprocessInput(ctx context.Context, ob
 				return it, err
 			}
 			it.UserIDs = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -1991,7 +2308,11 @@ func (ec *executionContext) unmarshalInputSetUsageLocationInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"userIds", "usageLocation"}
+	if _, present := asMap["dryRun"]; !present {
+		asMap["dryRun"] = false
+	}
+
+	fieldsInOrder := [...]string{"userIds", "usageLocation", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2012,6 +2333,13 @@ func (ec *executionContext) unmarshalInputSetUsageLocationInput(ctx context.Cont
 				return it, err
 			}
 			it.UsageLocation = data
+		case "dryRun":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dryRun"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.DryRun = data
 		}
 	}
 	return it, nil
@@ -2163,6 +2491,16 @@ func (ec *executionContext) _GroupMembersPayload(ctx context.Context, sel ast.Se
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "results":
 			out.Values[i] = ec._GroupMembersPayload_results(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effects":
+			out.Values[i] = ec._GroupMembersPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._GroupMembersPayload_effectsTruncated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2324,6 +2662,16 @@ func (ec *executionContext) _RemoveDirectAssignmentsPayload(ctx context.Context,
 			out.Values[i] = graphql.MarshalString("RemoveDirectAssignmentsPayload")
 		case "results":
 			out.Values[i] = ec._RemoveDirectAssignmentsPayload_results(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effects":
+			out.Values[i] = ec._RemoveDirectAssignmentsPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._RemoveDirectAssignmentsPayload_effectsTruncated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2514,6 +2862,16 @@ func (ec *executionContext) _ReprocessGroupPayload(ctx context.Context, sel ast.
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "effects":
+			out.Values[i] = ec._ReprocessGroupPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._ReprocessGroupPayload_effectsTruncated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "userErrors":
 			out.Values[i] = ec._ReprocessGroupPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2554,6 +2912,16 @@ func (ec *executionContext) _ReprocessPayload(ctx context.Context, sel ast.Selec
 			out.Values[i] = graphql.MarshalString("ReprocessPayload")
 		case "results":
 			out.Values[i] = ec._ReprocessPayload_results(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effects":
+			out.Values[i] = ec._ReprocessPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._ReprocessPayload_effectsTruncated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2683,6 +3051,16 @@ func (ec *executionContext) _SetUsageLocationPayload(ctx context.Context, sel as
 			out.Values[i] = graphql.MarshalString("SetUsageLocationPayload")
 		case "results":
 			out.Values[i] = ec._SetUsageLocationPayload_results(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "effects":
+			out.Values[i] = ec._SetUsageLocationPayload_effects(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "effectsTruncated":
+			out.Values[i] = ec._SetUsageLocationPayload_effectsTruncated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

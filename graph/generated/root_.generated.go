@@ -48,6 +48,7 @@ type ResolverRoot interface {
 	LicenseFindingsOverview() LicenseFindingsOverviewResolver
 	LicensingOverview() LicensingOverviewResolver
 	Mutation() MutationResolver
+	PredictedEffect() PredictedEffectResolver
 	ProductOverview() ProductOverviewResolver
 	Query() QueryResolver
 	RemoveDirectAssignmentsResult() RemoveDirectAssignmentsResultResolver
@@ -107,10 +108,12 @@ type ComplexityRoot struct {
 	}
 
 	AssignLicensePayload struct {
-		AssignedTo func(childComplexity int) int
-		Outcome    func(childComplexity int) int
-		Stale      func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		AssignedTo       func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Outcome          func(childComplexity int) int
+		Stale            func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	AssignedLicense struct {
@@ -252,14 +255,18 @@ type ComplexityRoot struct {
 	}
 
 	CreateAssignmentsPayload struct {
-		Results    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Results          func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	DeleteAssignmentPayload struct {
 		Allotment           func(childComplexity int) int
 		AssignedTo          func(childComplexity int) int
 		DeletedAssignmentID func(childComplexity int) int
+		Effects             func(childComplexity int) int
+		EffectsTruncated    func(childComplexity int) int
 		Outcome             func(childComplexity int) int
 		Stale               func(childComplexity int) int
 		UserErrors          func(childComplexity int) int
@@ -376,9 +383,11 @@ type ComplexityRoot struct {
 	}
 
 	GroupMembersPayload struct {
-		Group      func(childComplexity int) int
-		Results    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Group            func(childComplexity int) int
+		Results          func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	LicenseActor struct {
@@ -533,6 +542,23 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	PredictedEffect struct {
+		Assignee       func(childComplexity int) int
+		AssigneeID     func(childComplexity int) int
+		Errors         func(childComplexity int) int
+		PlansGained    func(childComplexity int) int
+		PlansLost      func(childComplexity int) int
+		ResolvedErrors func(childComplexity int) int
+		Sku            func(childComplexity int) int
+		SkuID          func(childComplexity int) int
+		Units          func(childComplexity int) int
+	}
+
+	PredictedError struct {
+		Error   func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
 	ProductOverview struct {
 		NextLifecycleDate func(childComplexity int) int
 		Sku               func(childComplexity int) int
@@ -578,8 +604,10 @@ type ComplexityRoot struct {
 	}
 
 	RemoveDirectAssignmentsPayload struct {
-		Results    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Results          func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	RemoveDirectAssignmentsResult struct {
@@ -590,18 +618,22 @@ type ComplexityRoot struct {
 	}
 
 	ReprocessGroupPayload struct {
-		EndCursor   func(childComplexity int) int
-		Group       func(childComplexity int) int
-		HasNextPage func(childComplexity int) int
-		Method      func(childComplexity int) int
-		Outcome     func(childComplexity int) int
-		Results     func(childComplexity int) int
-		UserErrors  func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		EndCursor        func(childComplexity int) int
+		Group            func(childComplexity int) int
+		HasNextPage      func(childComplexity int) int
+		Method           func(childComplexity int) int
+		Outcome          func(childComplexity int) int
+		Results          func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	ReprocessPayload struct {
-		Results    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Results          func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	ReprocessResult struct {
@@ -650,8 +682,10 @@ type ComplexityRoot struct {
 	}
 
 	SetUsageLocationPayload struct {
-		Results    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Results          func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	SetUsageLocationResult struct {
@@ -719,10 +753,12 @@ type ComplexityRoot struct {
 	}
 
 	UpdateAssignmentPayload struct {
-		Assignment func(childComplexity int) int
-		Outcome    func(childComplexity int) int
-		Stale      func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		Assignment       func(childComplexity int) int
+		Effects          func(childComplexity int) int
+		EffectsTruncated func(childComplexity int) int
+		Outcome          func(childComplexity int) int
+		Stale            func(childComplexity int) int
+		UserErrors       func(childComplexity int) int
 	}
 
 	UsageRight struct {
@@ -1072,6 +1108,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignLicensePayload.AssignedTo(childComplexity), true
+	case "AssignLicensePayload.effects":
+		if e.ComplexityRoot.AssignLicensePayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignLicensePayload.Effects(childComplexity), true
+	case "AssignLicensePayload.effectsTruncated":
+		if e.ComplexityRoot.AssignLicensePayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignLicensePayload.EffectsTruncated(childComplexity), true
 	case "AssignLicensePayload.outcome":
 		if e.ComplexityRoot.AssignLicensePayload.Outcome == nil {
 			break
@@ -1630,6 +1678,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateAssignmentResult.UserErrors(childComplexity), true
 
+	case "CreateAssignmentsPayload.effects":
+		if e.ComplexityRoot.CreateAssignmentsPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentsPayload.Effects(childComplexity), true
+	case "CreateAssignmentsPayload.effectsTruncated":
+		if e.ComplexityRoot.CreateAssignmentsPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAssignmentsPayload.EffectsTruncated(childComplexity), true
 	case "CreateAssignmentsPayload.results":
 		if e.ComplexityRoot.CreateAssignmentsPayload.Results == nil {
 			break
@@ -1661,6 +1721,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeleteAssignmentPayload.DeletedAssignmentID(childComplexity), true
+	case "DeleteAssignmentPayload.effects":
+		if e.ComplexityRoot.DeleteAssignmentPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.Effects(childComplexity), true
+	case "DeleteAssignmentPayload.effectsTruncated":
+		if e.ComplexityRoot.DeleteAssignmentPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteAssignmentPayload.EffectsTruncated(childComplexity), true
 	case "DeleteAssignmentPayload.outcome":
 		if e.ComplexityRoot.DeleteAssignmentPayload.Outcome == nil {
 			break
@@ -2216,6 +2288,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GroupMemberResult.UserErrors(childComplexity), true
 
+	case "GroupMembersPayload.effects":
+		if e.ComplexityRoot.GroupMembersPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMembersPayload.Effects(childComplexity), true
+	case "GroupMembersPayload.effectsTruncated":
+		if e.ComplexityRoot.GroupMembersPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupMembersPayload.EffectsTruncated(childComplexity), true
 	case "GroupMembersPayload.group":
 		if e.ComplexityRoot.GroupMembersPayload.Group == nil {
 			break
@@ -2913,6 +2997,74 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "PredictedEffect.assignee":
+		if e.ComplexityRoot.PredictedEffect.Assignee == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.Assignee(childComplexity), true
+	case "PredictedEffect.assigneeId":
+		if e.ComplexityRoot.PredictedEffect.AssigneeID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.AssigneeID(childComplexity), true
+	case "PredictedEffect.errors":
+		if e.ComplexityRoot.PredictedEffect.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.Errors(childComplexity), true
+	case "PredictedEffect.plansGained":
+		if e.ComplexityRoot.PredictedEffect.PlansGained == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.PlansGained(childComplexity), true
+	case "PredictedEffect.plansLost":
+		if e.ComplexityRoot.PredictedEffect.PlansLost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.PlansLost(childComplexity), true
+	case "PredictedEffect.resolvedErrors":
+		if e.ComplexityRoot.PredictedEffect.ResolvedErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.ResolvedErrors(childComplexity), true
+	case "PredictedEffect.sku":
+		if e.ComplexityRoot.PredictedEffect.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.Sku(childComplexity), true
+	case "PredictedEffect.skuId":
+		if e.ComplexityRoot.PredictedEffect.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.SkuID(childComplexity), true
+	case "PredictedEffect.units":
+		if e.ComplexityRoot.PredictedEffect.Units == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedEffect.Units(childComplexity), true
+
+	case "PredictedError.error":
+		if e.ComplexityRoot.PredictedError.Error == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedError.Error(childComplexity), true
+	case "PredictedError.message":
+		if e.ComplexityRoot.PredictedError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PredictedError.Message(childComplexity), true
+
 	case "ProductOverview.nextLifecycleDate":
 		if e.ComplexityRoot.ProductOverview.NextLifecycleDate == nil {
 			break
@@ -3205,6 +3357,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Remedy.Text(childComplexity), true
 
+	case "RemoveDirectAssignmentsPayload.effects":
+		if e.ComplexityRoot.RemoveDirectAssignmentsPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsPayload.Effects(childComplexity), true
+	case "RemoveDirectAssignmentsPayload.effectsTruncated":
+		if e.ComplexityRoot.RemoveDirectAssignmentsPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveDirectAssignmentsPayload.EffectsTruncated(childComplexity), true
 	case "RemoveDirectAssignmentsPayload.results":
 		if e.ComplexityRoot.RemoveDirectAssignmentsPayload.Results == nil {
 			break
@@ -3243,6 +3407,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RemoveDirectAssignmentsResult.UserID(childComplexity), true
 
+	case "ReprocessGroupPayload.effects":
+		if e.ComplexityRoot.ReprocessGroupPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.Effects(childComplexity), true
+	case "ReprocessGroupPayload.effectsTruncated":
+		if e.ComplexityRoot.ReprocessGroupPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessGroupPayload.EffectsTruncated(childComplexity), true
 	case "ReprocessGroupPayload.endCursor":
 		if e.ComplexityRoot.ReprocessGroupPayload.EndCursor == nil {
 			break
@@ -3286,6 +3462,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReprocessGroupPayload.UserErrors(childComplexity), true
 
+	case "ReprocessPayload.effects":
+		if e.ComplexityRoot.ReprocessPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessPayload.Effects(childComplexity), true
+	case "ReprocessPayload.effectsTruncated":
+		if e.ComplexityRoot.ReprocessPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReprocessPayload.EffectsTruncated(childComplexity), true
 	case "ReprocessPayload.results":
 		if e.ComplexityRoot.ReprocessPayload.Results == nil {
 			break
@@ -3467,6 +3655,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ServiceProvisioningError.ServiceInstance(childComplexity), true
 
+	case "SetUsageLocationPayload.effects":
+		if e.ComplexityRoot.SetUsageLocationPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationPayload.Effects(childComplexity), true
+	case "SetUsageLocationPayload.effectsTruncated":
+		if e.ComplexityRoot.SetUsageLocationPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetUsageLocationPayload.EffectsTruncated(childComplexity), true
 	case "SetUsageLocationPayload.results":
 		if e.ComplexityRoot.SetUsageLocationPayload.Results == nil {
 			break
@@ -3756,6 +3956,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UpdateAssignmentPayload.Assignment(childComplexity), true
+	case "UpdateAssignmentPayload.effects":
+		if e.ComplexityRoot.UpdateAssignmentPayload.Effects == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAssignmentPayload.Effects(childComplexity), true
+	case "UpdateAssignmentPayload.effectsTruncated":
+		if e.ComplexityRoot.UpdateAssignmentPayload.EffectsTruncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateAssignmentPayload.EffectsTruncated(childComplexity), true
 	case "UpdateAssignmentPayload.outcome":
 		if e.ComplexityRoot.UpdateAssignmentPayload.Outcome == nil {
 			break
@@ -5092,6 +5304,10 @@ input CreateAssignmentsInput {
   skuId: UUID
   "Service plans to disable, by ID, by short name such as ` + "`" + `SWAY` + "`" + `, or by display name."
   disabledServicePlans: [String!]! = []
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Results of ` + "`" + `createAssignments` + "`" + `."
@@ -5101,6 +5317,15 @@ type CreateAssignmentsPayload {
   nothing was sent then.
   """
   results: [CreateAssignmentResult!]! @listSize(assumedSize: 20)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
@@ -5134,6 +5359,10 @@ input UpdateAssignmentInput {
   id: ID!
   "All service plans to disable, by ID or short name. Other plans are enabled."
   disabledServicePlans: [String!]!
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Result of the mutation."
@@ -5153,6 +5382,15 @@ type UpdateAssignmentPayload {
   """
   stale: Boolean!
     @upstream(each: 1)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -5161,6 +5399,10 @@ type UpdateAssignmentPayload {
 input DeleteAssignmentInput {
   "ID of the assignment."
   id: ID!
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Result of the mutation."
@@ -5183,6 +5425,15 @@ type DeleteAssignmentPayload {
   """
   stale: Boolean!
     @upstream(each: 1)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
 }
@@ -5195,6 +5446,10 @@ input AssignLicenseInput {
   addLicenses: [AddLicenseInput!]! = []
   "SKU IDs of directly assigned licenses to remove, at most 20."
   removeLicenses: [UUID!]! = []
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "A license to add."
@@ -5219,6 +5474,15 @@ type AssignLicensePayload {
   """
   stale: Boolean!
     @upstream(each: 2)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 2)
 }
@@ -6175,8 +6439,9 @@ type WaitingMemberCount {
 	{Name: "../../schema/mutations.graphqls", Input: `"""
 Changes of license assignments. Input is checked before anything is sent; errors that the caller can correct are in
 ` + "`" + `userErrors` + "`" + `. A change whose response is lost is not sent again: it is read back. A payload has what Microsoft Graph
-returned and what was read after the change; ` + "`" + `stale` + "`" + ` reports whether that may predate the change. Fields of one
-operation run in sequence.
+returned and what was read after the change; ` + "`" + `stale` + "`" + ` reports whether that may predate the change. With ` + "`" + `dryRun` + "`" + `,
+nothing is sent: the checks run, and ` + "`" + `effects` + "`" + ` predicts what the change would do. Fields of one operation run in
+sequence.
 """
 type Mutation {
   """
@@ -6394,12 +6659,25 @@ input AssigneeInput {
 input ReprocessInput {
   "Object IDs of 1 to 100 users."
   userIds: [ID!]!
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Results of a reprocess mutation."
 type ReprocessPayload {
   "One result per user, in input order. Empty if the input has none or too many."
   results: [ReprocessResult!]! @listSize(assumedSize: 20)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
@@ -6424,12 +6702,25 @@ input SetUsageLocationInput {
   userIds: [ID!]!
   "Country that determines the available services, an ISO 3166-1 alpha-2 code such as CH."
   usageLocation: String!
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Results of ` + "`" + `setUsageLocation` + "`" + `."
 type SetUsageLocationPayload {
   "One result per user, in input order. Empty if the input has none or too many, or no valid location."
   results: [SetUsageLocationResult!]! @listSize(assumedSize: 20)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
@@ -6454,6 +6745,10 @@ input GroupMembersInput {
   groupId: ID!
   "Object IDs of 1 to 100 users, devices, groups or other objects. A Microsoft 365 group has only users."
   memberIds: [ID!]!
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Results of ` + "`" + `addGroupMembers` + "`" + ` and ` + "`" + `removeGroupMembers` + "`" + `."
@@ -6464,6 +6759,15 @@ type GroupMembersPayload {
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "One result per member, in input order. Empty if the members of the group cannot be changed."
   results: [GroupMemberResult!]! @listSize(assumedSize: 20)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
@@ -6490,6 +6794,10 @@ input ReprocessGroupInput {
   first: Int! = 100
   "The ` + "`" + `endCursor` + "`" + ` of the previous call, to reprocess further members."
   after: String
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Result of ` + "`" + `reprocessGroup` + "`" + `."
@@ -6508,6 +6816,15 @@ type ReprocessGroupPayload {
   group: Group
     @upstream(each: 1)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
@@ -6530,12 +6847,25 @@ input RemoveDirectAssignmentsInput {
   userIds: [ID!]!
   "Whether users may lose service plans that only the direct assignment enables."
   allowPlanLoss: Boolean! = false
+  """
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  """
+  dryRun: Boolean! = false @upstream(each: 170)
 }
 
 "Results of ` + "`" + `removeDirectAssignments` + "`" + `."
 type RemoveDirectAssignmentsPayload {
   "One result per user, in input order. Empty if the input has none or too many, or an unknown product."
   results: [RemoveDirectAssignmentsResult!]! @listSize(assumedSize: 20)
+  """
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
+  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  """
+  effects: [PredictedEffect!]
+    @listSize(assumedSize: 100)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Whether a group has more than 500 users, of which ` + "`" + `effects` + "`" + ` has 500, or more members than are read."
+  effectsTruncated: Boolean!
   "All errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 5)
 }
@@ -6552,6 +6882,52 @@ type RemoveDirectAssignmentsResult {
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   "Errors in the input that the caller can correct."
   userErrors: [UserError!]! @listSize(assumedSize: 1)
+}
+`, BuiltIn: false},
+	{Name: "../../schema/predicted_effects.graphqls", Input: `"""
+Predicted effect of a change on one assignee, for one product. Computed from the current license states: an assignee
+takes one unit of each allotment, and a service plan is disabled only if all assignments disable it. Not predicted:
+conflicts and dependencies of service plans, services that a usage location does not offer, and addresses in use, unless
+the assignee has the same error for the product already; effects on other products, and who gets units that become free.
+A license with an error counts with all service plans that it enables, and one of a deleted group as any other.
+"""
+type PredictedEffect {
+  "Object ID of the assignee: a user or a device. Users of a group have an effect each."
+  assigneeId: ID!
+  "The assignee."
+  assignee: DirectoryObject
+    @upstream(shared: 15)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "ID of the product."
+  skuId: UUID!
+  "The product."
+  sku: SubscribedSku
+    @upstream(once: 1)
+    @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
+  "Change of the consumed units: 1, 0 or -1, or more if the product has several allotments."
+  units: Int!
+  "Service plans that the assignee can use only after the change."
+  plansGained: [ServicePlan!]!
+    @listSize(assumedSize: 20)
+  "Service plans that the assignee can use only before the change."
+  plansLost: [ServicePlan!]!
+    @listSize(assumedSize: 20)
+  "Errors that the change causes or, when reprocessed, does not resolve."
+  errors: [PredictedError!]
+    @listSize(assumedSize: 1)
+    @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+  "Current errors that can be gone after the change, after reprocessing."
+  resolvedErrors: [PredictedError!]
+    @listSize(assumedSize: 1)
+    @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
+}
+
+"A predicted error of a license."
+type PredictedError {
+  "The error that ` + "`" + `licenseAssignmentStates` + "`" + ` would have."
+  error: LicenseErrorCode!
+  "Why it is predicted."
+  message: String!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/schema.graphqls", Input: `schema
@@ -7857,6 +8233,10 @@ func (ec *executionContext) childFields_AssignLicensePayload(ctx context.Context
 		return ec.fieldContext_AssignLicensePayload_assignedTo(ctx, field)
 	case "stale":
 		return ec.fieldContext_AssignLicensePayload_stale(ctx, field)
+	case "effects":
+		return ec.fieldContext_AssignLicensePayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_AssignLicensePayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_AssignLicensePayload_userErrors(ctx, field)
 	}
@@ -8143,6 +8523,10 @@ func (ec *executionContext) childFields_CreateAssignmentsPayload(ctx context.Con
 	switch field.Name {
 	case "results":
 		return ec.fieldContext_CreateAssignmentsPayload_results(ctx, field)
+	case "effects":
+		return ec.fieldContext_CreateAssignmentsPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_CreateAssignmentsPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_CreateAssignmentsPayload_userErrors(ctx, field)
 	}
@@ -8161,6 +8545,10 @@ func (ec *executionContext) childFields_DeleteAssignmentPayload(ctx context.Cont
 		return ec.fieldContext_DeleteAssignmentPayload_assignedTo(ctx, field)
 	case "stale":
 		return ec.fieldContext_DeleteAssignmentPayload_stale(ctx, field)
+	case "effects":
+		return ec.fieldContext_DeleteAssignmentPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_DeleteAssignmentPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_DeleteAssignmentPayload_userErrors(ctx, field)
 	}
@@ -8369,6 +8757,10 @@ func (ec *executionContext) childFields_GroupMembersPayload(ctx context.Context,
 		return ec.fieldContext_GroupMembersPayload_group(ctx, field)
 	case "results":
 		return ec.fieldContext_GroupMembersPayload_results(ctx, field)
+	case "effects":
+		return ec.fieldContext_GroupMembersPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_GroupMembersPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_GroupMembersPayload_userErrors(ctx, field)
 	}
@@ -8637,6 +9029,40 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_PredictedEffect(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "assigneeId":
+		return ec.fieldContext_PredictedEffect_assigneeId(ctx, field)
+	case "assignee":
+		return ec.fieldContext_PredictedEffect_assignee(ctx, field)
+	case "skuId":
+		return ec.fieldContext_PredictedEffect_skuId(ctx, field)
+	case "sku":
+		return ec.fieldContext_PredictedEffect_sku(ctx, field)
+	case "units":
+		return ec.fieldContext_PredictedEffect_units(ctx, field)
+	case "plansGained":
+		return ec.fieldContext_PredictedEffect_plansGained(ctx, field)
+	case "plansLost":
+		return ec.fieldContext_PredictedEffect_plansLost(ctx, field)
+	case "errors":
+		return ec.fieldContext_PredictedEffect_errors(ctx, field)
+	case "resolvedErrors":
+		return ec.fieldContext_PredictedEffect_resolvedErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PredictedEffect", field.Name)
+}
+
+func (ec *executionContext) childFields_PredictedError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "error":
+		return ec.fieldContext_PredictedError_error(ctx, field)
+	case "message":
+		return ec.fieldContext_PredictedError_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PredictedError", field.Name)
+}
+
 func (ec *executionContext) childFields_ProductOverview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
@@ -8677,6 +9103,10 @@ func (ec *executionContext) childFields_RemoveDirectAssignmentsPayload(ctx conte
 	switch field.Name {
 	case "results":
 		return ec.fieldContext_RemoveDirectAssignmentsPayload_results(ctx, field)
+	case "effects":
+		return ec.fieldContext_RemoveDirectAssignmentsPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_RemoveDirectAssignmentsPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_RemoveDirectAssignmentsPayload_userErrors(ctx, field)
 	}
@@ -8711,6 +9141,10 @@ func (ec *executionContext) childFields_ReprocessGroupPayload(ctx context.Contex
 		return ec.fieldContext_ReprocessGroupPayload_endCursor(ctx, field)
 	case "group":
 		return ec.fieldContext_ReprocessGroupPayload_group(ctx, field)
+	case "effects":
+		return ec.fieldContext_ReprocessGroupPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_ReprocessGroupPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_ReprocessGroupPayload_userErrors(ctx, field)
 	}
@@ -8721,6 +9155,10 @@ func (ec *executionContext) childFields_ReprocessPayload(ctx context.Context, fi
 	switch field.Name {
 	case "results":
 		return ec.fieldContext_ReprocessPayload_results(ctx, field)
+	case "effects":
+		return ec.fieldContext_ReprocessPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_ReprocessPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_ReprocessPayload_userErrors(ctx, field)
 	}
@@ -8821,6 +9259,10 @@ func (ec *executionContext) childFields_SetUsageLocationPayload(ctx context.Cont
 	switch field.Name {
 	case "results":
 		return ec.fieldContext_SetUsageLocationPayload_results(ctx, field)
+	case "effects":
+		return ec.fieldContext_SetUsageLocationPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_SetUsageLocationPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SetUsageLocationPayload_userErrors(ctx, field)
 	}
@@ -8963,6 +9405,10 @@ func (ec *executionContext) childFields_UpdateAssignmentPayload(ctx context.Cont
 		return ec.fieldContext_UpdateAssignmentPayload_assignment(ctx, field)
 	case "stale":
 		return ec.fieldContext_UpdateAssignmentPayload_stale(ctx, field)
+	case "effects":
+		return ec.fieldContext_UpdateAssignmentPayload_effects(ctx, field)
+	case "effectsTruncated":
+		return ec.fieldContext_UpdateAssignmentPayload_effectsTruncated(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_UpdateAssignmentPayload_userErrors(ctx, field)
 	}

@@ -52,12 +52,14 @@ type CreateAssignmentsInput struct {
 	AllotmentID          *string
 	SkuID                *licensing.GUID
 	DisabledServicePlans []string
+	DryRun               bool
 }
 
 // CreateAssignmentsPayload has the results of createAssignments.
 type CreateAssignmentsPayload struct {
 	Results    []*CreateAssignmentResult
 	UserErrors []*UserError
+	Prediction
 }
 
 // CreateAssignmentResult is the result for one assignee.
@@ -72,6 +74,7 @@ type CreateAssignmentResult struct {
 type UpdateAssignmentInput struct {
 	ID                   string
 	DisabledServicePlans []string
+	DryRun               bool
 }
 
 // UpdateAssignmentPayload is the result of updateAssignment.
@@ -79,11 +82,13 @@ type UpdateAssignmentPayload struct {
 	Outcome    *licensing.Outcome
 	Assignment *licensing.Assignment // nil if nothing was sent
 	UserErrors []*UserError
+	Prediction
 }
 
 // DeleteAssignmentInput is the input of deleteAssignment.
 type DeleteAssignmentInput struct {
-	ID string
+	ID     string
+	DryRun bool
 }
 
 // DeleteAssignmentPayload is the result of deleteAssignment.
@@ -93,17 +98,20 @@ type DeleteAssignmentPayload struct {
 	AllotmentID         string
 	Assignee            licensing.DirectoryObject // nil if unknown
 	UserErrors          []*UserError
+	Prediction
 }
 
 // ReprocessInput is the input of both reprocess mutations.
 type ReprocessInput struct {
 	UserIDs []string
+	DryRun  bool
 }
 
 // ReprocessPayload has the results of a reprocess mutation.
 type ReprocessPayload struct {
 	Results    []*ReprocessResult
 	UserErrors []*UserError
+	Prediction
 }
 
 // ReprocessResult is the result for one user.
@@ -117,6 +125,7 @@ type ReprocessResult struct {
 type SetUsageLocationInput struct {
 	UserIDs       []string
 	UsageLocation string
+	DryRun        bool
 }
 
 // SetUsageLocation has the results of setUsageLocation.
@@ -130,6 +139,7 @@ type AssignLicenseInput struct {
 	AssignedTo     *AssigneeInput
 	AddLicenses    []*AddLicenseInput
 	RemoveLicenses []licensing.GUID
+	DryRun         bool
 }
 
 // AddLicenseInput is a license to add.
@@ -144,12 +154,14 @@ type AssignLicensePayload struct {
 	Sent       licensing.AssignLicense
 	Assignee   licensing.DirectoryObject // nil if nothing was sent
 	UserErrors []*UserError
+	Prediction
 }
 
 // GroupMembersInput is the input of addGroupMembers and removeGroupMembers.
 type GroupMembersInput struct {
 	GroupID   string
 	MemberIDs []string
+	DryRun    bool
 }
 
 // GroupMembersPayload has the results of addGroupMembers and removeGroupMembers.
@@ -157,6 +169,7 @@ type GroupMembersPayload struct {
 	GroupID    *string // nil if it is invalid or unknown
 	Results    []*GroupMemberResult
 	UserErrors []*UserError
+	Prediction
 }
 
 // GroupMemberResult is the result for one member.
@@ -172,6 +185,7 @@ type ReprocessGroupInput struct {
 	GroupID string
 	First   int32
 	After   *string
+	DryRun  bool
 }
 
 // ReprocessGroupPayload is the result of reprocessGroup.
@@ -183,6 +197,7 @@ type ReprocessGroupPayload struct {
 	EndCursor   *string
 	GroupID     *string // nil if it is invalid or unknown
 	UserErrors  []*UserError
+	Prediction
 }
 
 // ReprocessMethod is how the licenses of a group's members are reprocessed.
@@ -200,6 +215,7 @@ type RemoveDirectAssignmentsInput struct {
 	SkuID         licensing.GUID
 	UserIDs       []string
 	AllowPlanLoss bool
+	DryRun        bool
 }
 
 // RemoveDirectAssignments has the results of removeDirectAssignments.
@@ -207,3 +223,25 @@ type (
 	RemoveDirectAssignmentsPayload = ReprocessPayload
 	RemoveDirectAssignmentsResult  = ReprocessResult
 )
+
+// Prediction is the predicted effects of a change that was not made.
+type Prediction struct {
+	Effects          []*PredictedEffect // nil without a dry run
+	EffectsTruncated bool
+}
+
+// PredictedEffect is the predicted effect of a change on one assignee, for one product.
+type PredictedEffect struct {
+	AssigneeID             string
+	Object                 licensing.DirectoryObject
+	SkuID                  licensing.GUID
+	Units                  int32
+	PlansGained, PlansLost []*licensing.ServicePlan
+	Errors, ResolvedErrors []*PredictedError
+}
+
+// PredictedError is a predicted error of a license.
+type PredictedError struct {
+	Error   licensing.LicenseErrorCode
+	Message string
+}
