@@ -236,6 +236,8 @@ func TestChecksBeforeChanges(t *testing.T) {
 		"license without usage location": {licensing, object{"assignedTo": object{"id": homeless}, "addLicenses": []any{object{"skuId": skuE3}}}, "USAGE_LOCATION input.assignedTo.id"},
 		"not assigned":                   {licensing, object{"assignedTo": object{"id": person}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
 		"assigned by a group":            {licensing, object{"assignedTo": object{"id": throughGroup}, "removeLicenses": []any{skuE3}}, "NOT_ASSIGNED input.removeLicenses.0"},
+		"license, not security enabled":  {licensing, object{"assignedTo": object{"id": g.groupNamed(t, "Betriebsrat"), "type": "GROUP"}, "addLicenses": []any{object{"skuId": skuE3}}}, "GROUP_NOT_SECURITY_ENABLED input.assignedTo.id"},
+		"group, not security enabled":    {creating, object{"assignedTo": []any{object{"type": "GROUP", "id": g.groupNamed(t, "Betriebsrat")}}, "skuId": skuE3}, "GROUP_NOT_SECURITY_ENABLED input.assignedTo.0"},
 		"group without a license":        {licensing, object{"assignedTo": object{"id": g.groupID(), "type": "GROUP"}, "removeLicenses": []any{missingID}}, "NOT_ASSIGNED input.removeLicenses.0"},
 
 		"no assignment": {func(in object) (string, object) {

@@ -90,6 +90,7 @@ func TestEffectOf(t *testing.T) {
 		"removed, last":                  {[]Path{direct, failed}, []Path{failed}, Effect{Units: -1, Lost: []GUID{"b", "c", "d"}}},
 		"removed, suspended":             {[]Path{suspended}, nil, Effect{Units: -1}},
 		"plans changed":                  {[]Path{direct}, []Path{{Unit: true, Active: true, Disabled: []GUID{"b"}}}, Effect{Gained: []GUID{"a"}, Lost: []GUID{"b"}}},
+		"assigned, of an unknown one":    {[]Path{of("1", group)}, []Path{of("1", group), direct}, Effect{Gained: []GUID{"b"}}},
 		"in error":                       {nil, []Path{failed}, Effect{}},
 	} {
 		if got := EffectOf(effectPlans, tt.before, tt.after); got.Units != tt.want.Units || !slices.Equal(got.Gained, tt.want.Gained) || !slices.Equal(got.Lost, tt.want.Lost) {

@@ -50,38 +50,38 @@ func TestDeletesOnlyReferences(t *testing.T) {
 // TestMembersInParallel tests that changes of one group's members share batches, and wait for other changes of the group.
 func TestMembersInParallel(t *testing.T) {
 	t.Parallel()
-	s := newService(t, func(call) reply { return done })
-	c := s.client(t)
-	release, err := c.groups.acquire(t.Context(), []string{guid1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, finished := c.Begin(), make(chan []licensing.WriteResult)
-	go func() {
-		finished <- o.Write(t.Context(), []licensing.Write{
-			licensing.AddGroupMember{GroupID: strings.ToUpper(guid1), MemberID: guid1}, licensing.AddGroupMember{GroupID: guid1, MemberID: guid2},
-			licensing.RemoveGroupMember{GroupID: guid1, MemberID: guid2},
-		})
-	}()
-	waits := func() bool {
-		c.groups.mu.Lock()
-		defer c.groups.mu.Unlock()
-		return c.groups.keys[guid1].uses == 2
-	}
-	for !waits() {
-		runtime.Gosched()
-	}
-	if n := len(s.calls()); n > 0 {
-		t.Errorf("%d requests during another change of the group", n)
-	}
-	release()
-	for _, r := range <-finished {
-		if r.Outcome != licensing.WriteDone {
-			t.Errorf("%+v", r)
+	for name, writes := range map[string][]licensing.Write{
+		"add":    {licensing.AddGroupMember{GroupID: strings.ToUpper(guid1), MemberID: guid1}, licensing.AddGroupMember{GroupID: guid1, MemberID: guid2}},
+		"remove": {licensing.RemoveGroupMember{GroupID: guid1, MemberID: guid1}, licensing.RemoveGroupMember{GroupID: guid1, MemberID: guid2}},
+	} {
+		s := newService(t, func(call) reply { return done })
+		c := s.client(t)
+		release, err := c.groups.acquire(t.Context(), []string{guid1})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if got := o.Report().Endpoints[batchEndpoint].Requests; got != 1 {
-		t.Errorf("%d batches", got)
+		o, finished := c.Begin(), make(chan []licensing.WriteResult, 1)
+		go func() { finished <- o.Write(t.Context(), writes) }()
+		waits := func() bool {
+			c.groups.mu.Lock()
+			defer c.groups.mu.Unlock()
+			return c.groups.keys[guid1].uses == 2
+		}
+		for !waits() && len(finished) == 0 {
+			runtime.Gosched()
+		}
+		if n := len(s.calls()); n > 0 {
+			t.Errorf("%s: %d requests during another change of the group", name, n)
+		}
+		release()
+		for _, r := range <-finished {
+			if r.Outcome != licensing.WriteDone {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+		if got := o.Report().Endpoints[batchEndpoint].Requests; got != 1 {
+			t.Errorf("%s: %d batches", name, got)
+		}
 	}
 }
 
