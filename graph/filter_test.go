@@ -524,10 +524,10 @@ func TestMemoryPages(t *testing.T) {
 	}
 }
 
-// TestManyRows reads three thousand users in pages of a hundred, each once.
+// TestManyRows reads ten thousand users in pages of a hundred, each once.
 func TestManyRows(t *testing.T) {
 	t.Parallel()
-	const people = 3_000
+	const people = 10_000
 	g := startGateway(t, emulator.Options{Users: people})
 	ids := g.walkPages(t, "users", "", 100)
 	slices.Sort(ids)

@@ -520,7 +520,7 @@ func (g *gateway) changeable(t *testing.T) *strings.Replacer {
 // TestGeneralPermissions tests a tenant without CloudLicensing permissions: the general ones in the README suffice.
 func TestGeneralPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{Users: 200, Variants: emulator.Variants{Devices: true, ReportNames: true}})
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Devices: true, ReportNames: true}})
 	ids := g.someIDs(t)
 	people, group := g.unlicensed(t, 2), g.groupNamed(t, "Guests")
 	id := g.assigned(t, people[0])

@@ -70,7 +70,7 @@ func TestUpstreamEstimate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := startGateway(t, emulator.Options{Users: 200, Variants: variants})
+			g := startGateway(t, emulator.Options{Variants: variants})
 			for name, query := range goldenQueries(t) {
 				estimate := e.of(t, query, nil)
 				if most := limits.Default().UpstreamRequests; estimate > most {
