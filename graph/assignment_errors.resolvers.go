@@ -36,6 +36,10 @@ func (r *assignmentErrorResolver) Remedy(ctx context.Context, objs []*licensing.
 	return resolveEach[*licensing.Remedy](ctx, r.Resolver, objs)
 }
 
+func (r *assignmentErrorResolver) Fixes(ctx context.Context, objs []*licensing.AssignmentError) ([][]*model.Fix, error) {
+	return resolveEach[[]*model.Fix](ctx, r.Resolver, objs)
+}
+
 func (r *queryResolver) AssignmentErrors(ctx context.Context, first *int32, after *string, filter *model.AssignmentErrorFilter, orderBy *model.Order[model.AssignmentErrorOrderField]) (*model.Connection[*licensing.AssignmentError], error) {
 	return resolve[*model.Connection[*licensing.AssignmentError]](ctx, r.Resolver, query{})
 }

@@ -233,6 +233,9 @@ var edgeCosts = []edgeCost{
 		[]step{pages, chunksAt("assignmentErrors.nodes.assignedTo.id")}},
 	{"AssignmentError.remedy", `assignmentErrors(first: N) { nodes { code assignedTo { id } remedy { action } } }`, []step{pages}},
 
+	{"AssignmentError.fixes", `assignmentErrors(first: N) { nodes { assignedTo { id } fixes { variables } } }`,
+		[]step{pages, atOnce(chunksAt("assignmentErrors.nodes.assignedTo.id"), one), eachAt("assignmentErrors.nodes.fixes.variables.input.assignedTo.id")}},
+
 	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{atOnce(one, one)}},
 	{"LicenseAssignmentState.sku names", `users(first: N) { nodes { licenseAssignmentStates { sku { productName } } } }`, []step{one}},
 	{"LicenseAssignmentState.assignedByGroup", `users(first: N) { nodes { licenseAssignmentStates { assignedByGroup { displayName } } } }`, []step{one, one}},

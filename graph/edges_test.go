@@ -143,7 +143,7 @@ func TestEdgesBlock(t *testing.T) {
 		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku, "text": "text",
 	}
 	answers := map[string]bool{ // without reading
-		"Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true,
+		"LicenseFinding.fixes": true, "Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true,
 	}
 	everything := selection{operation: &graphql.OperationContext{}, sets: []ast.SelectionSet{{&ast.Field{Alias: "everything", Name: "everything"}}}}
 	blocked := 0

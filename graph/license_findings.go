@@ -322,7 +322,7 @@ func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor, size i
 	}
 	return pageOfFindings(r.field, l, at, size, func(g nestedGroups) []*licensing.LicenseFinding {
 		return each(g.nested, func(nested *licensing.Group) *licensing.LicenseFinding {
-			return &licensing.LicenseFinding{Kind: licensing.NestedGroup, GroupID: &g.ID, NestedGroupID: &nested.ID}
+			return &licensing.LicenseFinding{Kind: licensing.NestedGroup, GroupID: &g.ID, ParentGroup: g.Group, NestedGroupID: &nested.ID}
 		})
 	})
 }

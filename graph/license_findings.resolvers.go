@@ -16,6 +16,10 @@ func (r *findingsOfProductResolver) Sku(ctx context.Context, objs []*model.Findi
 	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
+func (r *licenseFindingResolver) Fixes(ctx context.Context, objs []*licensing.LicenseFinding) ([][]*model.Fix, error) {
+	return resolveEach[[]*model.Fix](ctx, r.Resolver, objs)
+}
+
 func (r *licenseFindingResolver) Sku(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error) {
 	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }

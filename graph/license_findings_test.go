@@ -447,6 +447,7 @@ var findingCosts = []struct {
 	// A page of 200 users, and all users, since few match.
 	{"LicenseFinding.containedIn", `licenseFindings(filter: {kinds: [OVERLAPPING_PRODUCTS]}) { nodes { containedIn { consumedUnits } } }`, 2, 2},
 	{"LicenseFinding.group", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { group { displayName } } }`, 3, 0},
+	{"LicenseFinding.fixes", `licenseFindings(filter: {kinds: [GUEST, DISABLED_ACCOUNT]}, first: 3) { nodes { fixes { title } } }`, 1, 0},
 	{"LicenseFinding.group id", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { groupId group { id } } }`, 2, 0},
 	// 30 groups, of which 15 have products, their nested groups, and the names of these.
 	{"LicenseFinding.nestedGroup", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { nestedGroup { displayName } } }`, 3, 15},

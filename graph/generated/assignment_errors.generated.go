@@ -25,6 +25,7 @@ type AssignmentErrorResolver interface {
 	ServicePlans(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.ServicePlan, error)
 	LicenseAssignmentStates(ctx context.Context, objs []*licensing.AssignmentError) ([][]*licensing.LicenseAssignmentState, error)
 	Remedy(ctx context.Context, objs []*licensing.AssignmentError) ([]*licensing.Remedy, error)
+	Fixes(ctx context.Context, objs []*licensing.AssignmentError) ([][]*model.Fix, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -500,6 +501,61 @@ func (ec *executionContext) resolveBatch_AssignmentError_remedy(ctx context.Cont
 		results,
 		err,
 		"AssignmentError.remedy",
+	)
+}
+
+func (ec *executionContext) _AssignmentError_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AssignmentError_fixes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_AssignmentError_fixes(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Fix) graphql.Marshaler {
+			return ec.marshalOFix2ᚕᚖlicensegraphᚋgraphᚋmodelᚐFixᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AssignmentError_fixes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AssignmentError",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fix(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_AssignmentError_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.AssignmentError) (any, error) {
+	resolver := ec.Resolvers.AssignmentError()
+	if batch, ok := graphql.BatchParentsFor[*licensing.AssignmentError](ctx, "AssignmentError"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Fixes(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*model.Fix](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"AssignmentError.fixes",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Fixes(ctx, []*licensing.AssignmentError{obj})
+	return graphql.ResolveBatchSingleResult[[]*model.Fix](
+		ctx,
+		results,
+		err,
+		"AssignmentError.fixes",
 	)
 }
 
@@ -1090,6 +1146,44 @@ func (ec *executionContext) _AssignmentError(ctx context.Context, sel ast.Select
 					}
 				}()
 				res = ec._AssignmentError_remedy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "fixes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AssignmentError_fixes(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}

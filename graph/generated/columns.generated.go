@@ -459,6 +459,10 @@ func columnOfAssignmentError(c *columns.Column[*licensing.AssignmentError]) colu
 		return columns.Batch(c, kindOfRemedy(true), func(ctx context.Context, objs []*licensing.AssignmentError, _ map[string]any) ([]*licensing.Remedy, error) {
 			return c.Resolvers().(ResolverRoot).AssignmentError().Remedy(ctx, objs)
 		})
+	case "fixes":
+		return columns.Batch(c, columns.List(true, kindOfFix(false)), func(ctx context.Context, objs []*licensing.AssignmentError, _ map[string]any) ([][]*model.Fix, error) {
+			return c.Resolvers().(ResolverRoot).AssignmentError().Fixes(ctx, objs)
+		})
 	}
 	return nil
 }
@@ -825,6 +829,32 @@ func columnOfFindingsOfProduct(c *columns.Column[*model.FindingsOfProduct]) colu
 	return nil
 }
 
+func kindOfFix(nullable bool) columns.Kind[*model.Fix] {
+	return columns.Objects(nullable, "Fix", fixImplementors, columnOfFix)
+}
+
+func columnOfFix(c *columns.Column[*model.Fix]) columns.Row {
+	switch c.Name {
+	case "action":
+		return columns.Plain(c, columns.Text[model.FixAction](), func(obj *model.Fix) model.FixAction { return obj.Action })
+	case "title":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Fix) string { return obj.Title })
+	case "effect":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Fix) string { return obj.Effect })
+	case "safe":
+		return columns.Plain(c, columns.Boolean(), func(obj *model.Fix) bool { return obj.Safe })
+	case "safety":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Fix) string { return obj.Safety })
+	case "mutation":
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Fix) string { return obj.Mutation })
+	case "variables":
+		return columns.Plain(c, columns.Scalar(model.AppendJSON), func(obj *model.Fix) model.JSON { return obj.Variables })
+	case "missingVariables":
+		return columns.Plain(c, columns.List(false, columns.Text[string]()), func(obj *model.Fix) []string { return obj.MissingVariables })
+	}
+	return nil
+}
+
 func kindOfGroup(nullable bool) columns.Kind[*licensing.Group] {
 	return columns.Objects(nullable, "Group", groupImplementors, columnOfGroup)
 }
@@ -1059,6 +1089,10 @@ func columnOfLicenseFinding(c *columns.Column[*licensing.LicenseFinding]) column
 		return columns.Plain(c, columns.Text[string](), func(obj *licensing.LicenseFinding) string { return obj.Reason() })
 	case "remedy":
 		return columns.Plain(c, kindOfRemedy(false), func(obj *licensing.LicenseFinding) *licensing.Remedy { return obj.Remedy() })
+	case "fixes":
+		return columns.Batch(c, columns.List(true, kindOfFix(false)), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([][]*model.Fix, error) {
+			return c.Resolvers().(ResolverRoot).LicenseFinding().Fixes(ctx, objs)
+		})
 	case "skuId":
 		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.LicenseFinding) *licensing.GUID { return obj.SkuID })
 	case "sku":

@@ -21,6 +21,8 @@ type FindingsOfProductResolver interface {
 	Sku(ctx context.Context, objs []*model.FindingsOfProduct) ([]*licensing.SubscribedSku, error)
 }
 type LicenseFindingResolver interface {
+	Fixes(ctx context.Context, objs []*licensing.LicenseFinding) ([][]*model.Fix, error)
+
 	Sku(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error)
 
 	Group(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.Group, error)
@@ -580,6 +582,61 @@ func (ec *executionContext) fieldContext_LicenseFinding_remedy(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _LicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LicenseFinding_fixes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_LicenseFinding_fixes(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Fix) graphql.Marshaler {
+			return ec.marshalOFix2ᚕᚖlicensegraphᚋgraphᚋmodelᚐFixᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_LicenseFinding_fixes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fix(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_LicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (any, error) {
+	resolver := ec.Resolvers.LicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseFinding](ctx, "LicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Fixes(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*model.Fix](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"LicenseFinding.fixes",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Fixes(ctx, []*licensing.LicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[[]*model.Fix](
+		ctx,
+		results,
+		err,
+		"LicenseFinding.fixes",
+	)
 }
 
 func (ec *executionContext) _LicenseFinding_skuId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
@@ -1746,6 +1803,44 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "fixes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._LicenseFinding_fixes(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "skuId":
 			out.Values[i] = ec._LicenseFinding_skuId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {

@@ -154,6 +154,7 @@ type ComplexityRoot struct {
 		AssignedTo              func(childComplexity int) int
 		Code                    func(childComplexity int) int
 		Error                   func(childComplexity int) int
+		Fixes                   func(childComplexity int) int
 		ID                      func(childComplexity int) int
 		LicenseAssignmentStates func(childComplexity int) int
 		Message                 func(childComplexity int) int
@@ -338,6 +339,17 @@ type ComplexityRoot struct {
 		UnitsFreed  func(childComplexity int) int
 	}
 
+	Fix struct {
+		Action           func(childComplexity int) int
+		Effect           func(childComplexity int) int
+		MissingVariables func(childComplexity int) int
+		Mutation         func(childComplexity int) int
+		Safe             func(childComplexity int) int
+		Safety           func(childComplexity int) int
+		Title            func(childComplexity int) int
+		Variables        func(childComplexity int) int
+	}
+
 	Group struct {
 		AssignedLicenses              func(childComplexity int) int
 		AssignmentErrors              func(childComplexity int, first *int32, after *string) int
@@ -440,6 +452,7 @@ type ComplexityRoot struct {
 		CompanySubscription func(childComplexity int) int
 		ContainedIn         func(childComplexity int) int
 		ContainedInSkuID    func(childComplexity int) int
+		Fixes               func(childComplexity int) int
 		Group               func(childComplexity int) int
 		GroupID             func(childComplexity int) int
 		ID                  func(childComplexity int) int
@@ -1276,6 +1289,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AssignmentError.Error(childComplexity), true
+	case "AssignmentError.fixes":
+		if e.ComplexityRoot.AssignmentError.Fixes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssignmentError.Fixes(childComplexity), true
 	case "AssignmentError.id":
 		if e.ComplexityRoot.AssignmentError.ID == nil {
 			break
@@ -2062,6 +2081,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FindingsOfProduct.UnitsFreed(childComplexity), true
 
+	case "Fix.action":
+		if e.ComplexityRoot.Fix.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Action(childComplexity), true
+	case "Fix.effect":
+		if e.ComplexityRoot.Fix.Effect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Effect(childComplexity), true
+	case "Fix.missingVariables":
+		if e.ComplexityRoot.Fix.MissingVariables == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.MissingVariables(childComplexity), true
+	case "Fix.mutation":
+		if e.ComplexityRoot.Fix.Mutation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Mutation(childComplexity), true
+	case "Fix.safe":
+		if e.ComplexityRoot.Fix.Safe == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Safe(childComplexity), true
+	case "Fix.safety":
+		if e.ComplexityRoot.Fix.Safety == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Safety(childComplexity), true
+	case "Fix.title":
+		if e.ComplexityRoot.Fix.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Title(childComplexity), true
+	case "Fix.variables":
+		if e.ComplexityRoot.Fix.Variables == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Fix.Variables(childComplexity), true
+
 	case "Group.assignedLicenses":
 		if e.ComplexityRoot.Group.AssignedLicenses == nil {
 			break
@@ -2545,6 +2613,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LicenseFinding.ContainedInSkuID(childComplexity), true
+	case "LicenseFinding.fixes":
+		if e.ComplexityRoot.LicenseFinding.Fixes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LicenseFinding.Fixes(childComplexity), true
 	case "LicenseFinding.group":
 		if e.ComplexityRoot.LicenseFinding.Group == nil {
 			break
@@ -5231,6 +5305,14 @@ type AssignmentError implements Node
   states: one upstream request for 300 users. Null if neither has a known value. Needs User.Read.All for the states.
   """
   remedy: Remedy @upstream(shared: 15)
+  """
+  Changes that resolve the error, best first, ready to send. Null if the user or the license states cannot be read.
+  Costs one upstream request for 300 users, one for the products, and one for each 20 groups, whose members are
+  counted. Needs User.Read.All, LicenseAssignment.Read.All, and GroupMember.Read.All.
+  """
+  fixes: [Fix!]
+    @listSize(assumedSize: 2)
+    @upstream(each: 2, shared: 15, once: 1)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
@@ -5697,6 +5779,52 @@ type DirectoryObjectEdge {
   cursor: String!
   "The object."
   node: DirectoryObject!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/fixes.graphqls", Input: `"A JSON object."
+scalar JSON @specifiedBy(url: "https://datatracker.ietf.org/doc/html/rfc8259")
+
+"""
+A change that resolves a finding or an assignment error, ready to send. Nothing was changed. Send it with
+` + "`" + `dryRun: true` + "`" + ` in its input first, to see what it does to each person.
+"""
+type Fix {
+  "Kind of the change, for programs."
+  action: FixAction!
+  "The change, in one line."
+  title: String!
+  "What it changes for whom."
+  effect: String!
+  "Whether nobody loses anything by it and no unit is used, so that it requires no decision."
+  safe: Boolean!
+  "Why it is safe or not, and what to check before."
+  safety: String!
+  "The operation to send, with the variable ` + "`" + `input` + "`" + `."
+  mutation: String!
+  "Its variables."
+  variables: JSON!
+  "Paths of variables that are null and must be filled in first, such as input.usageLocation."
+  missingVariables: [String!]! @listSize(assumedSize: 1)
+}
+
+"Changes that resolve findings and assignment errors."
+enum FixAction {
+  "Removes a directly assigned product from the user."
+  REMOVE_LICENSE
+  "Removes the user from a group that assigns the product."
+  REMOVE_FROM_GROUP
+  "Removes the direct assignment of a product that the user also has through a group."
+  REMOVE_DIRECT_ASSIGNMENT
+  "Assigns a product to the user."
+  ASSIGN_LICENSE
+  "Assigns the products of a group to its nested group."
+  ASSIGN_TO_NESTED_GROUP
+  "Disables a service plan in an assignment."
+  DISABLE_SERVICE_PLAN
+  "Sets the usage location of the user."
+  SET_USAGE_LOCATION
+  "Reprocesses the licenses of the user."
+  REPROCESS
 }
 `, BuiltIn: false},
 	{Name: "../../schema/groups.graphqls", Input: `extend type Query {
@@ -6216,6 +6344,10 @@ type LicenseFinding {
   reason: String!
   "What an administrator can do."
   remedy: Remedy!
+  """
+  Changes that resolve it, best first, ready to send; empty if only a purchase does. Read with the user, at no cost.
+  """
+  fixes: [Fix!] @listSize(assumedSize: 2)
   "ID of the product; null if the finding is not about one product."
   skuId: UUID
   "The product. Names come from the built-in catalog at no cost."
@@ -8337,6 +8469,8 @@ func (ec *executionContext) childFields_AssignmentError(ctx context.Context, fie
 		return ec.fieldContext_AssignmentError_licenseAssignmentStates(ctx, field)
 	case "remedy":
 		return ec.fieldContext_AssignmentError_remedy(ctx, field)
+	case "fixes":
+		return ec.fieldContext_AssignmentError_fixes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AssignmentError", field.Name)
 }
@@ -8663,6 +8797,28 @@ func (ec *executionContext) childFields_FindingsOfProduct(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type FindingsOfProduct", field.Name)
 }
 
+func (ec *executionContext) childFields_Fix(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "action":
+		return ec.fieldContext_Fix_action(ctx, field)
+	case "title":
+		return ec.fieldContext_Fix_title(ctx, field)
+	case "effect":
+		return ec.fieldContext_Fix_effect(ctx, field)
+	case "safe":
+		return ec.fieldContext_Fix_safe(ctx, field)
+	case "safety":
+		return ec.fieldContext_Fix_safety(ctx, field)
+	case "mutation":
+		return ec.fieldContext_Fix_mutation(ctx, field)
+	case "variables":
+		return ec.fieldContext_Fix_variables(ctx, field)
+	case "missingVariables":
+		return ec.fieldContext_Fix_missingVariables(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Fix", field.Name)
+}
+
 func (ec *executionContext) childFields_Group(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8869,6 +9025,8 @@ func (ec *executionContext) childFields_LicenseFinding(ctx context.Context, fiel
 		return ec.fieldContext_LicenseFinding_reason(ctx, field)
 	case "remedy":
 		return ec.fieldContext_LicenseFinding_remedy(ctx, field)
+	case "fixes":
+		return ec.fieldContext_LicenseFinding_fixes(ctx, field)
 	case "skuId":
 		return ec.fieldContext_LicenseFinding_skuId(ctx, field)
 	case "sku":

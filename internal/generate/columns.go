@@ -30,6 +30,7 @@ var scalars = map[string]string{
 	"MarshalDate":     "columns.Text[%s]()",
 	"MarshalInt32":    "columns.Int32()",
 	"MarshalBoolean":  "columns.Boolean()",
+	"MarshalJSON":     "columns.Scalar(model.AppendJSON)",
 	"MarshalDateTime": "columns.Scalar(model.AppendDateTime)",
 }
 

@@ -11,6 +11,7 @@ type LicenseFinding struct {
 	SkuID               *GUID
 	User                *User
 	GroupID             *string // that assigned the product, or has a nested group
+	ParentGroup         *Group  // the group with a nested group, with its products
 	NestedGroupID       *string
 	ContainedInSkuID    *GUID
 	CompanySubscription *CompanySubscription

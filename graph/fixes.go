@@ -1,0 +1,300 @@
+package graph
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"licensegraph/graph/model"
+	"licensegraph/internal/licensing"
+	"licensegraph/internal/upstream"
+	"licensegraph/loaders"
+)
+
+// Operations of fixes.
+const (
+	assignLicenseOperation = `mutation ($input: AssignLicenseInput!) { assignLicense(input: $input) { outcome userErrors { field code message } } }`
+	removeMembersOperation = `mutation ($input: GroupMembersInput!) { removeGroupMembers(input: $input) { results { memberId outcome userErrors { code message } } userErrors { field code message } } }`
+	removeDirectOperation  = `mutation ($input: RemoveDirectAssignmentsInput!) { removeDirectAssignments(input: $input) { results { userId outcome userErrors { code message } } userErrors { field code message } } }`
+	setLocationOperation   = `mutation ($input: SetUsageLocationInput!) { setUsageLocation(input: $input) { results { userId outcome userErrors { code message } } userErrors { field code message } } }`
+	reprocessOperation     = `mutation ($input: ReprocessInput!) { reprocessLicenseAssignment(input: $input) { results { userId outcome userErrors { code message } } userErrors { field code message } } }`
+)
+
+type variables = map[string]any
+
+// newFix returns a fix with the variables in input.
+func newFix(action model.FixAction, operation string, input variables, missing ...string) *model.Fix {
+	return &model.Fix{Action: action, Mutation: operation, Variables: model.JSONOf(variables{"input": input}), MissingVariables: append([]string{}, missing...)}
+}
+
+// fixTexts are what a fix does, and whether it is safe.
+type fixTexts struct {
+	title, effect string
+	safe          bool
+	safety        string
+}
+
+// of sets the texts of a fix.
+func (t fixTexts) of(fix *model.Fix) *model.Fix {
+	fix.Title, fix.Effect, fix.Safe, fix.Safety = t.title, t.effect, t.safe, t.safety
+	return fix
+}
+
+// removeLicense removes a direct assignment.
+func removeLicense(user string, sku licensing.GUID, texts fixTexts) *model.Fix {
+	return texts.of(newFix(model.FixRemoveLicense, assignLicenseOperation, variables{"assignedTo": assignee(licensing.AssigneeUser, user), "removeLicenses": []licensing.GUID{sku}}))
+}
+
+// assignee returns an AssigneeInput.
+func assignee(kind licensing.AssigneeType, id string) variables {
+	return variables{"type": kind, "id": id}
+}
+
+// reprocessUser reprocesses the licenses of a user.
+func reprocessUser(user string, texts fixTexts) *model.Fix {
+	return texts.of(newFix(model.FixReprocess, reprocessOperation, variables{"userIds": []string{user}}))
+}
+
+// setLocation sets the usage location of a user, which the administrator knows.
+func setLocation(user string) *model.Fix {
+	return fixTexts{
+		"Set the usage location of the user", "The services of that country become available to the user. Reprocess the user afterwards.", false,
+		"Check where the user works: the location decides which services are permitted.",
+	}.of(newFix(model.FixSetUsageLocation, setLocationOperation, variables{"userIds": []string{user}, "usageLocation": nil}, "input.usageLocation"))
+}
+
+// fixesOfFinding returns the fixes of a finding, best first; none if only a purchase resolves it.
+func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix, error) {
+	fixes := []*model.Fix{}
+	switch finding.Kind {
+	case licensing.DisabledAccount, licensing.GuestAccount, licensing.InactiveAccount, licensing.OverlappingProducts:
+		return removals(finding), statesReadError(finding.User)
+	case licensing.MissingUsageLocation:
+		fixes = append(fixes, setLocation(finding.User.ID))
+	case licensing.ReconciliationNeeded:
+		fixes = append(fixes, fixTexts{
+			"Assign a product with Exchange Online to the user", "The user takes a unit of the product and keeps the mailbox.", false, "Takes a unit: choose a product with free units.",
+		}.of(newFix(model.FixAssignLicense, assignLicenseOperation, variables{
+			"assignedTo": assignee(licensing.AssigneeUser, finding.User.ID), "addLicenses": []variables{{"skuId": nil}},
+		}, "input.addLicenses.0.skuId")))
+	case licensing.NestedGroup:
+		if finding.ParentGroup != nil && len(finding.ParentGroup.AssignedLicenses) > 0 {
+			fixes = append(fixes, assignToNested(finding))
+		}
+	case licensing.DirectAndInherited:
+		fixes = append(fixes, removeDirect(finding))
+		return fixes, statesReadError(finding.User)
+	case licensing.DeletedGroup:
+		fixes = append(fixes, reprocessUser(finding.User.ID, fixTexts{
+			"Reprocess the user", "Microsoft Graph evaluates the sources of " + nameOfProduct(*finding.SkuID) + " again.", false,
+			"The user can lose the product if no other source assigns it.",
+		}))
+	}
+	return fixes, nil
+}
+
+// nameOfProduct returns the name of a product in a text.
+func nameOfProduct(id licensing.GUID) string {
+	if sku, known := licensing.WellKnownSku(id); known {
+		return nameOf(sku)
+	}
+	return "product " + string(id)
+}
+
+// removals removes a product of a user from each of its sources.
+func removals(finding *licensing.LicenseFinding) []*model.Fix {
+	paths := licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID)
+	name, overlapping := nameOfProduct(*finding.SkuID), finding.Kind == licensing.OverlappingProducts
+	fixes := []*model.Fix{}
+	for _, path := range paths {
+		texts := fixTexts{
+			title: "Remove " + name + " from the user", effect: "The user loses " + name + ", and a unit becomes free.",
+			safety: "Services can delete data of users without a license: check whether it must be kept.",
+		}
+		if overlapping {
+			texts.effect = "A unit of " + name + " becomes free. The user keeps all service plans, from " + nameOfProduct(*finding.ContainedInSkuID) + "."
+			texts.safety = "The other product has all service plans that the user can use."
+		}
+		if len(paths) > 1 {
+			texts.effect = "One of " + fmt.Sprint(len(paths)) + " sources of " + name + " ends. The user keeps the product until all have."
+		}
+		if path.Group == "" {
+			texts.safe = overlapping
+			fixes = append(fixes, removeLicense(finding.User.ID, *finding.SkuID, texts))
+			continue
+		}
+		texts.title = "Remove the user from the group that assigns " + name
+		texts.effect += " The user also loses the other products of the group, and access that the group gives."
+		texts.safety = "Check what else the group gives. Members of dynamic and synchronized groups cannot be removed here."
+		fixes = append(fixes, texts.of(newFix(model.FixRemoveFromGroup, removeMembersOperation, variables{"groupId": path.Group, "memberIds": []string{finding.User.ID}})))
+	}
+	return fixes
+}
+
+// removeDirect removes the direct assignment of a product that a group assigns too.
+func removeDirect(finding *licensing.LicenseFinding) *model.Fix {
+	var direct, inherited []licensing.GUID // disabled plans
+	for _, path := range licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID) {
+		switch {
+		case path.Group == "":
+			direct = path.Disabled
+		case path.Group == *finding.GroupID:
+			inherited = path.Disabled
+		}
+	}
+	name := nameOfProduct(*finding.SkuID)
+	texts := fixTexts{
+		"Remove the direct assignment of " + name, "The user keeps " + name + " through the group. No unit becomes free.", true,
+		"The group enables all service plans that the direct assignment enables.",
+	}
+	input := variables{"skuId": finding.SkuID, "userIds": []string{finding.User.ID}}
+	lost := slices.DeleteFunc(slices.Clone(inherited), func(plan licensing.GUID) bool { return slices.Contains(direct, plan) })
+	if len(lost) > 0 {
+		texts.effect += " The user loses " + planNamesOf(lost) + "."
+		texts.safe, texts.safety = false, "The group disables these service plans: enable them there first, or accept the loss."
+		input["allowPlanLoss"] = true
+	}
+	return texts.of(newFix(model.FixRemoveDirectAssignment, removeDirectOperation, input))
+}
+
+// planNamesOf returns the names of service plans in a text.
+func planNamesOf(plans []licensing.GUID) string {
+	return strings.Join(each(plans, func(id licensing.GUID) string {
+		plan, known := licensing.WellKnownServicePlan(id)
+		if !known {
+			return "service plan " + string(id)
+		}
+		return cmp.Or(deref(plan.DisplayName()), deref(plan.ServicePlanName))
+	}), ", ")
+}
+
+// assignToNested assigns the products of a group to its nested group.
+func assignToNested(finding *licensing.LicenseFinding) *model.Fix {
+	var licenses []variables
+	var names []string
+	for _, l := range finding.ParentGroup.AssignedLicenses {
+		if l.SkuID != nil {
+			licenses = append(licenses, variables{"skuId": l.SkuID, "disabledPlans": append([]licensing.GUID{}, l.DisabledPlans...)})
+			names = append(names, nameOfProduct(*l.SkuID))
+		}
+	}
+	return fixTexts{
+		"Assign the products of the group to the nested group", "The members of the nested group get " + strings.Join(names, ", ") + ".", false,
+		"Takes a unit of each product for each member that does not have it: check the free units.",
+	}.of(newFix(model.FixAssignToNestedGroup, assignLicenseOperation, variables{
+		"assignedTo": assignee(licensing.AssigneeGroup, *finding.NestedGroupID), "addLicenses": licenses,
+	}))
+}
+
+// fixesOfError returns the fixes of an assignment error, best first.
+func (f *field) fixesOfError(e *licensing.AssignmentError) ([]*model.Fix, error) {
+	states, err := f.LicenseStatesOfError(e)
+	if errors.Is(err, loaders.ErrBlocked) {
+		f.AllSubscribedSkus() //nolint:errcheck // requests it in the same round
+		return nil, err
+	}
+	assignedTo, _ := f.AssigneeByErrorID.Get(e.ID) //nolint:errcheck // LicenseStatesOfError returned it
+	if err != nil || assignedTo == nil || e.SkuID == nil {
+		return []*model.Fix{}, err
+	}
+	user := assignedTo.Object.ObjectID()
+	cause := e.Error()
+	for _, state := range failed(states) {
+		if cause == nil {
+			cause = state.Error()
+		}
+	}
+	fixes := []*model.Fix{}
+	if cause == nil {
+		return fixes, nil
+	}
+	switch *cause {
+	case licensing.CountViolation:
+		return f.reprocessWithUnit(user, *e.SkuID)
+	case licensing.MutuallyExclusiveViolation, licensing.DependencyViolation:
+		return f.disablePlan(e, user, states)
+	case licensing.ProhibitedInUsageLocationViolation:
+		plans, err := f.disablePlan(e, user, states)
+		return append([]*model.Fix{setLocation(user)}, plans...), err
+	case licensing.UniquenessViolation:
+		fixes = append(fixes, reprocessUser(user, fixTexts{
+			"Reprocess the user after the address was removed", nameOfProduct(*e.SkuID) + " is assigned if no other object has the mail address.", true,
+			"Changes nothing as long as the address is in use. onPremisesProvisioningErrors of the user can have it.",
+		}))
+	default:
+		fixes = append(fixes, reprocessUser(user, fixTexts{
+			"Reprocess the user", nameOfProduct(*e.SkuID) + " is assigned if the cause is gone.", true, "Changes nothing as long as the cause remains.",
+		}))
+	}
+	return fixes, nil
+}
+
+// reprocessWithUnit reprocesses a user who waits for a unit.
+func (f *field) reprocessWithUnit(user string, sku licensing.GUID) ([]*model.Fix, error) {
+	subscribed, err := f.SubscribedSku(sku)
+	if errors.Is(err, loaders.ErrBlocked) {
+		return nil, err
+	}
+	texts := fixTexts{title: "Reprocess the user", effect: nameOfProduct(sku) + " is assigned if a unit is free.", safety: "Takes a unit if one is free."}
+	if err == nil {
+		switch free := freeUnits(subscribed); {
+		case free == nil:
+		case *free == 0:
+			texts.effect = "No unit of " + nameOfProduct(sku) + " is free now: buy or free units first."
+		default:
+			texts.effect = fmt.Sprintf("The user gets %s: %d units are free now.", nameOfProduct(sku), *free)
+		}
+	}
+	return []*model.Fix{reprocessUser(user, texts)}, ignoredIfNotFound(err)
+}
+
+// ignoredIfNotFound drops the error of a missing object.
+func ignoredIfNotFound(err error) error {
+	_, err = ignoreNotFound(struct{}{}, err)
+	return err
+}
+
+// disablePlan disables the service plan that could not be assigned, in each assignment with an error.
+func (f *field) disablePlan(e *licensing.AssignmentError, user string, states []*licensing.LicenseAssignmentState) ([]*model.Fix, error) {
+	plans := e.ServicePlanIDs()
+	if len(plans) == 0 {
+		return []*model.Fix{}, nil
+	}
+	plan, name := plans[0], planNamesOf(plans[:1])
+	fixes := []*model.Fix{}
+	members, errs, blocked := loaders.Collect(failed(states), func(s *licensing.LicenseAssignmentState) (*int, error) {
+		if s.AssignedByGroup == nil {
+			return nil, nil
+		}
+		page, err := f.MembersByQuery.Get(upstream.Query{Of: *s.AssignedByGroup, Top: 1, Count: true})
+		return page.Count, ignoredIfNotFound(err)
+	})
+	if blocked != nil {
+		return nil, blocked
+	}
+	for i, s := range failed(states) {
+		disabled := append(slices.Clone(s.DisabledPlans), plan)
+		input := variables{"addLicenses": []variables{{"skuId": e.SkuID, "disabledPlans": disabled}}}
+		texts := fixTexts{
+			"Switch off " + name + " in the assignment of the user", "The user gets the other service plans of " + nameOfProduct(*e.SkuID) + ", without " + name + ".",
+			true, "The user cannot use the service plan now either.",
+		}
+		if s.AssignedByGroup == nil {
+			input["assignedTo"] = assignee(licensing.AssigneeUser, user)
+		} else {
+			input["assignedTo"] = assignee(licensing.AssigneeGroup, *s.AssignedByGroup)
+			who := "its members"
+			if members[i] != nil {
+				who = fmt.Sprintf("its members, %d at most,", *members[i])
+			}
+			texts = fixTexts{
+				"Switch off " + name + " in the assignment of the group", "The user gets the other service plans. Of the group, " + who + " lose " + name + ".",
+				false, "Affects all members of the group. Or remove the user from the group and assign the product in another way.",
+			}
+		}
+		fixes = append(fixes, texts.of(newFix(model.FixDisableServicePlan, assignLicenseOperation, input)))
+	}
+	return fixes, cmp.Or(errs...)
+}

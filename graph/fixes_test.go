@@ -1,0 +1,125 @@
+package graph_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"licensegraph/internal/emulator"
+)
+
+const fixFields = `fixes { action title effect safe safety mutation variables missingVariables }`
+
+// fill sets the missing variables of a fix.
+func fill(t *testing.T, fix object) object {
+	t.Helper()
+	variables := fix["variables"].(object)
+	for _, path := range fix["missingVariables"].([]any) {
+		input := variables["input"].(object)
+		switch path {
+		case "input.usageLocation":
+			input["usageLocation"] = "CH"
+		case "input.addLicenses.0.skuId":
+			input["addLicenses"].([]any)[0].(object)["skuId"] = skuE3
+		default:
+			t.Errorf("missing variable %s", path)
+		}
+	}
+	return variables
+}
+
+// send sends a fix, and returns the outcomes in its payload and its user errors.
+func (g *gateway) send(t *testing.T, fix object) (outcomes []string, userErrors []any) {
+	t.Helper()
+	payload := g.change(t, fix["mutation"].(string), fill(t, fix))
+	walk(payload, func(o object) {
+		if outcome, ok := o["outcome"].(string); ok {
+			outcomes = append(outcomes, outcome)
+		}
+		if errs, ok := o["userErrors"].([]any); ok {
+			userErrors = append(userErrors, errs...)
+		}
+	})
+	return outcomes, userErrors
+}
+
+// settle lets the tenant process its changes.
+func (g *gateway) settle(t *testing.T) {
+	t.Helper()
+	if err := g.tenant.Advance(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	g.waits.pass(time.Minute)
+	g.forget()
+}
+
+// TestFixesOfFindings sends the fixes of a finding of each kind: the finding is gone.
+func TestFixesOfFindings(t *testing.T) {
+	t.Parallel()
+	purchases := map[string]bool{"UNUSED_UNITS": true, "EXPIRING_SUBSCRIPTION": true}
+	for _, kind := range findingKinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
+			findings := g.nodesOf(t, "licenseFindings", "filter: {kinds: ["+kind+"]}, first: 500", "id unitsFreed "+fixFields)
+			finding := findings[0]
+			fixes := finding["fixes"].([]any)
+			if purchases[kind] != (len(fixes) == 0) {
+				t.Fatalf("fixes %v", fixes)
+			}
+			for _, fix := range fixes {
+				fix := fix.(object)
+				if outcomes, errs := g.send(t, fix); len(errs) > 0 || len(outcomes) != 1 || outcomes[0] != "DONE" {
+					t.Errorf("%v: %v %v", fix["variables"], outcomes, errs)
+				}
+				for _, text := range []string{"title", "effect", "safety"} {
+					if fix[text] == "" {
+						t.Errorf("no %s", text)
+					}
+				}
+			}
+			g.settle(t)
+			left := idsOf(g.nodesOf(t, "licenseFindings", "filter: {kinds: ["+kind+"]}, first: 500", "id"))
+			for _, id := range left {
+				if id == finding["id"] && len(fixes) > 0 {
+					t.Errorf("%s is left after %v", id, fixes)
+				}
+			}
+		})
+	}
+}
+
+// TestFixesOfErrors sends the fixes of an error of each code. The error is gone, unless it has another cause that the fix
+// names.
+func TestFixesOfErrors(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
+	codes := map[string]int{}
+	for _, e := range g.nodesOf(t, "assignmentErrors", "first: 1000", "id code assignedTo { id } "+fixFields) {
+		code := e["code"].(string)
+		fixes := e["fixes"].([]any)
+		if codes[code]++; codes[code] > 1 || len(fixes) == 0 {
+			if len(fixes) == 0 {
+				t.Errorf("%s: no fixes", code)
+			}
+			continue
+		}
+		for _, fix := range fixes {
+			if outcomes, errs := g.send(t, fix.(object)); len(errs) > 0 || len(outcomes) != 1 || outcomes[0] != "DONE" {
+				t.Errorf("%s: %v: %v %v", code, fix.(object)["variables"], outcomes, errs)
+			}
+		}
+		g.settle(t)
+		gone := true
+		for _, left := range g.nodesOf(t, "assignmentErrors", "first: 1000", "id") {
+			gone = gone && left["id"] != e["id"]
+		}
+		waits := strings.Contains(fixes[0].(object)["effect"].(string), "if ") || strings.Contains(fixes[0].(object)["effect"].(string), "No unit")
+		if gone == waits {
+			t.Errorf("%s: gone %v after %v", code, gone, fixes)
+		}
+	}
+	if len(codes) < 6 {
+		t.Errorf("codes %v", codes)
+	}
+}
