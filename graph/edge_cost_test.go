@@ -84,6 +84,17 @@ func atOnce(steps ...step) step {
 	}
 }
 
+// fixedGroups returns one read per group whose assignment a fix changes.
+func fixedGroups(_ int, r response) []int {
+	groups := map[any]bool{}
+	walk(r.Data, func(o object) {
+		if o["type"] == "GROUP" {
+			groups[o["id"]] = true
+		}
+	})
+	return []int{len(groups)}
+}
+
 func ceil(n, size int) int { return (n + size - 1) / size }
 
 // valuesAt returns the distinct texts at a path, through lists.
@@ -234,7 +245,7 @@ var edgeCosts = []edgeCost{
 	{"AssignmentError.remedy", `assignmentErrors(first: N) { nodes { code assignedTo { id } remedy { action } } }`, []step{pages}},
 
 	{"AssignmentError.fixes", `assignmentErrors(first: N) { nodes { assignedTo { id } fixes { variables } } }`,
-		[]step{pages, atOnce(chunksAt("assignmentErrors.nodes.assignedTo.id"), one), eachAt("assignmentErrors.nodes.fixes.variables.input.assignedTo.id")}},
+		[]step{pages, atOnce(chunksAt("assignmentErrors.nodes.assignedTo.id"), one), fixedGroups}},
 
 	{"LicenseAssignmentState.sku", `users(first: N) { nodes { licenseAssignmentStates { sku { consumedUnits } } } }`, []step{atOnce(one, one)}},
 	{"LicenseAssignmentState.sku names", `users(first: N) { nodes { licenseAssignmentStates { sku { productName } } } }`, []step{one}},

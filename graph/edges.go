@@ -222,7 +222,7 @@ func init() { // not a literal: the functions refer to the table
 			toValue("LicenseFindingsOverview.upstreamRequests", "", (*field).requestsOfFindings),
 			property("FindingsOfKind.byProduct", func(k *model.FindingsOfKind) []*model.FindingsOfProduct { return k.ByProduct }),
 			toOne("FindingsOfProduct.sku", "", func(f *field, p *model.FindingsOfProduct) (*licensing.SubscribedSku, error) { return f.sku(p.SkuID) }),
-			toMany("LicenseFinding.fixes", "User.licenseAssignmentStates", (*field).fixesOfFinding),
+			toMany("LicenseFinding.fixes", "User.licenseAssignmentStates Group.groupTypes Group.onPremisesSyncEnabled", (*field).fixesOfFinding),
 			toOne("LicenseFinding.sku", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) { return f.sku(l.SkuID) }),
 			toOne("LicenseFinding.containedIn", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) {
 				return f.sku(l.ContainedInSkuID)

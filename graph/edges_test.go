@@ -133,7 +133,8 @@ func TestEdgesBlock(t *testing.T) {
 		&licensing.SubscribedSku{SkuID: &sku}, &licensing.ServicePlan{ServicePlanID: &plan},
 		&model.LicensingOverview{}, &model.ProductOverview{Sku: &licensing.SubscribedSku{SkuID: &sku}},
 		&model.AssignmentErrorOverview{Errors: []*licensing.AssignmentError{{ID: "e", SkuID: &sku}}},
-		&licensing.LicenseFinding{SkuID: &sku, ContainedInSkuID: &sku, GroupID: &group, NestedGroupID: &group},
+		&licensing.LicenseFinding{Kind: licensing.GuestAccount, SkuID: &sku, ContainedInSkuID: &sku, GroupID: &group, NestedGroupID: &group,
+			User: &licensing.User{ID: id, LicenseAssignmentStates: []*licensing.LicenseAssignmentState{{SkuID: &sku, AssignedByGroup: &group}}}},
 		&model.LicenseFindingsOverview{}, &model.FindingsOfProduct{SkuID: &sku},
 		&model.AssignmentErrorsOfProduct{SkuID: &sku}, &model.AssignmentErrorsOfGroup{GroupID: &group},
 	} {
@@ -143,7 +144,7 @@ func TestEdgesBlock(t *testing.T) {
 		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku, "text": "text",
 	}
 	answers := map[string]bool{ // without reading
-		"LicenseFinding.fixes": true, "Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true,
+		"Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true,
 	}
 	everything := selection{operation: &graphql.OperationContext{}, sets: []ast.SelectionSet{{&ast.Field{Alias: "everything", Name: "everything"}}}}
 	blocked := 0

@@ -70,7 +70,7 @@ func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix,
 	fixes := []*model.Fix{}
 	switch finding.Kind {
 	case licensing.DisabledAccount, licensing.GuestAccount, licensing.InactiveAccount, licensing.OverlappingProducts:
-		return removals(finding), statesReadError(finding.User)
+		return f.removals(finding)
 	case licensing.MissingUsageLocation:
 		fixes = append(fixes, setLocation(finding.User.ID))
 	case licensing.ReconciliationNeeded:
@@ -80,16 +80,14 @@ func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix,
 			"assignedTo": assignee(licensing.AssigneeUser, finding.User.ID), "addLicenses": []variables{{"skuId": nil}},
 		}, "input.addLicenses.0.skuId")))
 	case licensing.NestedGroup:
-		if finding.ParentGroup != nil && len(finding.ParentGroup.AssignedLicenses) > 0 {
-			fixes = append(fixes, assignToNested(finding))
-		}
+		fixes = append(fixes, assignToNested(finding))
 	case licensing.DirectAndInherited:
 		fixes = append(fixes, removeDirect(finding))
 		return fixes, statesReadError(finding.User)
 	case licensing.DeletedGroup:
 		fixes = append(fixes, reprocessUser(finding.User.ID, fixTexts{
 			"Reprocess the user", "Microsoft Graph evaluates the sources of " + nameOfProduct(*finding.SkuID) + " again.", false,
-			"The user can lose the product if no other source assigns it.",
+			"The user can lose the product if no other source assigns it. Microsoft does not document when such a license is removed: it can remain.",
 		}))
 	}
 	return fixes, nil
@@ -103,12 +101,21 @@ func nameOfProduct(id licensing.GUID) string {
 	return "product " + string(id)
 }
 
-// removals removes a product of a user from each of its sources.
-func removals(finding *licensing.LicenseFinding) []*model.Fix {
+// removals removes a product of a user from each of its sources, except groups whose members are managed elsewhere.
+func (f *field) removals(finding *licensing.LicenseFinding) ([]*model.Fix, error) {
 	paths := licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID)
+	groups, errs, blocked := loaders.Collect(paths, func(path licensing.Path) (*licensing.Group, error) {
+		if path.Group == "" {
+			return nil, nil
+		}
+		return ignoreNotFound(f.GroupByID.Get(path.Group))
+	})
+	if blocked != nil {
+		return nil, blocked
+	}
 	name, overlapping := nameOfProduct(*finding.SkuID), finding.Kind == licensing.OverlappingProducts
 	fixes := []*model.Fix{}
-	for _, path := range paths {
+	for i, path := range paths {
 		texts := fixTexts{
 			title: "Remove " + name + " from the user", effect: "The user loses " + name + ", and a unit becomes free.",
 			safety: "Services can delete data of users without a license: check whether it must be kept.",
@@ -120,17 +127,18 @@ func removals(finding *licensing.LicenseFinding) []*model.Fix {
 		if len(paths) > 1 {
 			texts.effect = "One of " + fmt.Sprint(len(paths)) + " sources of " + name + " ends. The user keeps the product until all have."
 		}
-		if path.Group == "" {
+		switch group := groups[i]; {
+		case path.Group == "":
 			texts.safe = overlapping
 			fixes = append(fixes, removeLicense(finding.User.ID, *finding.SkuID, texts))
-			continue
+		case group != nil && !group.IsDynamic() && !group.IsSynchronized():
+			texts.title = "Remove the user from the group that assigns " + name
+			texts.effect += " The user also loses the other products of the group, and access that the group gives."
+			texts.safety = "Check what else the group gives to its members."
+			fixes = append(fixes, texts.of(newFix(model.FixRemoveFromGroup, removeMembersOperation, variables{"groupId": path.Group, "memberIds": []string{finding.User.ID}})))
 		}
-		texts.title = "Remove the user from the group that assigns " + name
-		texts.effect += " The user also loses the other products of the group, and access that the group gives."
-		texts.safety = "Check what else the group gives. Members of dynamic and synchronized groups cannot be removed here."
-		fixes = append(fixes, texts.of(newFix(model.FixRemoveFromGroup, removeMembersOperation, variables{"groupId": path.Group, "memberIds": []string{finding.User.ID}})))
 	}
-	return fixes
+	return fixes, cmp.Or(statesReadError(finding.User), cmp.Or(errs...))
 }
 
 // removeDirect removes the direct assignment of a product that a group assigns too.
@@ -170,21 +178,20 @@ func planNamesOf(plans []licensing.GUID) string {
 	}), ", ")
 }
 
-// assignToNested assigns the products of a group to its nested group.
+// assignToNested assigns the product of a group to its nested group.
 func assignToNested(finding *licensing.LicenseFinding) *model.Fix {
-	var licenses []variables
-	var names []string
+	disabled := []licensing.GUID{}
 	for _, l := range finding.ParentGroup.AssignedLicenses {
-		if l.SkuID != nil {
-			licenses = append(licenses, variables{"skuId": l.SkuID, "disabledPlans": append([]licensing.GUID{}, l.DisabledPlans...)})
-			names = append(names, nameOfProduct(*l.SkuID))
+		if is(l.SkuID, *finding.SkuID) {
+			disabled = append(disabled, l.DisabledPlans...)
 		}
 	}
+	name := nameOfProduct(*finding.SkuID)
 	return fixTexts{
-		"Assign the products of the group to the nested group", "The members of the nested group get " + strings.Join(names, ", ") + ".", false,
-		"Takes a unit of each product for each member that does not have it: check the free units.",
+		"Assign " + name + " to the nested group", "The members of the nested group get " + name + ", with the service plans of the group.", false,
+		"Takes a unit for each member that does not have the product: check the free units.",
 	}.of(newFix(model.FixAssignToNestedGroup, assignLicenseOperation, variables{
-		"assignedTo": assignee(licensing.AssigneeGroup, *finding.NestedGroupID), "addLicenses": licenses,
+		"assignedTo": assignee(licensing.AssigneeGroup, *finding.NestedGroupID), "addLicenses": []variables{{"skuId": finding.SkuID, "disabledPlans": disabled}},
 	}))
 }
 

@@ -1,7 +1,7 @@
 package graph_test
 
 import (
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,10 +62,17 @@ func TestFixesOfFindings(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, emulator.Options{Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
 			findings := g.nodesOf(t, "licenseFindings", "filter: {kinds: ["+kind+"]}, first: 500", "id unitsFreed "+fixFields)
-			finding := findings[0]
+			i := slices.IndexFunc(findings, func(f object) bool { return len(f["fixes"].([]any)) > 0 })
+			if purchases[kind] {
+				if i >= 0 {
+					t.Errorf("%v", findings[i])
+				}
+				return
+			}
+			finding := findings[max(i, 0)]
 			fixes := finding["fixes"].([]any)
-			if purchases[kind] != (len(fixes) == 0) {
-				t.Fatalf("fixes %v", fixes)
+			if len(fixes) == 0 {
+				t.Fatal("no fixes")
 			}
 			for _, fix := range fixes {
 				fix := fix.(object)
@@ -81,7 +88,7 @@ func TestFixesOfFindings(t *testing.T) {
 			g.settle(t)
 			left := idsOf(g.nodesOf(t, "licenseFindings", "filter: {kinds: ["+kind+"]}, first: 500", "id"))
 			for _, id := range left {
-				if id == finding["id"] && len(fixes) > 0 {
+				if id == finding["id"] && kind != "DELETED_GROUP" { // of which the tenant keeps the license, as the fix says
 					t.Errorf("%s is left after %v", id, fixes)
 				}
 			}
@@ -110,12 +117,16 @@ func TestFixesOfErrors(t *testing.T) {
 			}
 		}
 		g.settle(t)
-		gone := true
-		for _, left := range g.nodesOf(t, "assignmentErrors", "first: 1000", "id") {
-			gone = gone && left["id"] != e["id"]
+		if fixes[0].(object)["action"] == "SET_USAGE_LOCATION" { // which asks to reprocess
+			g.change(t, `mutation ($input: ReprocessInput!) { reprocessLicenseAssignment(input: $input) { results { outcome } } }`,
+				object{"input": object{"userIds": []any{e["assignedTo"].(object)["id"]}}})
+			g.settle(t)
 		}
-		waits := strings.Contains(fixes[0].(object)["effect"].(string), "if ") || strings.Contains(fixes[0].(object)["effect"].(string), "No unit")
-		if gone == waits {
+		gone := true
+		for _, left := range g.nodesOf(t, "assignmentErrors", "first: 1000", "id code") {
+			gone = gone && (left["id"] != e["id"] || left["code"] != code)
+		}
+		if causeRemains := code == "InsufficientUnits" || code == "ProxyAddressConflict"; gone == causeRemains {
 			t.Errorf("%s: gone %v after %v", code, gone, fixes)
 		}
 	}

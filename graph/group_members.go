@@ -158,9 +158,9 @@ func membersOf(l *loaders.Loaders, groupID string) (members []licensing.Director
 // checkManaged adds a user error if the members of the group cannot be changed in Microsoft Graph.
 func (c *change) checkManaged(group *licensing.Group) {
 	switch {
-	case slices.Contains(group.GroupTypes, "DynamicMembership"):
+	case group.IsDynamic():
 		c.userError(model.UserErrorManagedElsewhere, "The group is dynamic: its members follow from its `membershipRule`. Change the rule, or the properties of the users.", "groupId")
-	case deref(group.OnPremisesSyncEnabled):
+	case group.IsSynchronized():
 		c.userError(model.UserErrorManagedElsewhere, "The group is synchronized: its members are managed in the on-premises directory. Change them there.", "groupId")
 	}
 }

@@ -301,30 +301,34 @@ type nestedGroups struct {
 	nested []*licensing.Group
 }
 
+// findings returns the products that the nested groups do not have.
+func (g nestedGroups) findings(rules licensing.FindingRules) (found []*licensing.LicenseFinding) {
+	for _, nested := range g.nested {
+		for _, l := range g.AssignedLicenses {
+			has := slices.ContainsFunc(nested.AssignedLicenses, func(own *licensing.AssignedLicense) bool { return l.SkuID != nil && is(own.SkuID, *l.SkuID) })
+			if l.SkuID != nil && rules.Includes(*l.SkuID) && !has {
+				found = append(found, &licensing.LicenseFinding{Kind: licensing.NestedGroup, SkuID: l.SkuID, GroupID: &g.ID, ParentGroup: g.Group, NestedGroupID: &nested.ID})
+			}
+		}
+	}
+	return found
+}
+
 // nestedGroups returns a page of the groups that are members of groups with products.
 func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor, size int) (findingPage, error) {
-	hasProduct := func(g *licensing.Group) bool {
-		return len(rules.SkuIDs) == 0 || slices.ContainsFunc(g.AssignedLicenses, func(l *licensing.AssignedLicense) bool {
-			return l.SkuID != nil && slices.Contains(rules.SkuIDs, *l.SkuID)
-		})
-	}
 	l := list[*licensing.Group, nestedGroups]{
 		query: upstream.Query{Filter: upstream.Filter{Licensed: upstream.Yes}}, typeName: "Group", maxTop: groupsAtOnce, loader: r.GroupsByQuery,
 		complete: func(q upstream.Query, group *licensing.Group) (nestedGroups, error) {
 			group, err := r.GroupOfPage(q, group)
-			if err != nil || !hasProduct(group) {
+			if err != nil || !slices.ContainsFunc(group.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return l.SkuID != nil && rules.Includes(*l.SkuID) }) {
 				return nestedGroups{Group: group}, err
 			}
 			page, err := r.NestedGroupsByQuery.Get(upstream.Query{Of: group.ID, Top: maxUsers})
 			return nestedGroups{group, page.Items}, err
 		},
-		keep: func(g nestedGroups) bool { return len(g.nested) > 0 },
+		keep: func(g nestedGroups) bool { return len(g.findings(rules)) > 0 },
 	}
-	return pageOfFindings(r.field, l, at, size, func(g nestedGroups) []*licensing.LicenseFinding {
-		return each(g.nested, func(nested *licensing.Group) *licensing.LicenseFinding {
-			return &licensing.LicenseFinding{Kind: licensing.NestedGroup, GroupID: &g.ID, ParentGroup: g.Group, NestedGroupID: &nested.ID}
-		})
-	})
+	return pageOfFindings(r.field, l, at, size, func(g nestedGroups) []*licensing.LicenseFinding { return g.findings(rules) })
 }
 
 // unusedUnits returns the findings about products.
@@ -351,7 +355,7 @@ func (r *findings) expiring(rules licensing.FindingRules, at *cursor, _ int) (fi
 // pageInMemory returns the findings of a complete list after a position, without nil and other products.
 func pageInMemory(rules licensing.FindingRules, at *cursor, all []*licensing.LicenseFinding, unread error) (findingPage, error) {
 	all = slices.DeleteFunc(all, func(f *licensing.LicenseFinding) bool {
-		return f == nil || len(rules.SkuIDs) > 0 && (f.SkuID == nil || !slices.Contains(rules.SkuIDs, *f.SkuID))
+		return f == nil || f.SkuID == nil || !rules.Includes(*f.SkuID)
 	})
 	if at != nil && at.ID != "" {
 		i, err := placeOf(all, at.ID, "after")

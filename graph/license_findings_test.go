@@ -45,10 +45,16 @@ func (g *gateway) findingsByHand(t *testing.T) map[string][]string {
 			add("EXPIRING_SUBSCRIPTION", s["id"], s["skuId"])
 		}
 	}
-	for _, group := range g.nodesOf(t, "groups", "first: 999", "id assignedLicenses { skuId } members(first: 999) { nodes { __typename id } }") {
+	groups, products := g.nodesOf(t, "groups", "first: 999", "id assignedLicenses { skuId } members(first: 999) { nodes { __typename id } }"), map[any]string{}
+	for _, group := range groups {
+		products[group["id"]] = fmt.Sprint(group["assignedLicenses"])
+	}
+	for _, group := range groups {
 		for _, member := range group["members"].(object)["nodes"].([]any) {
-			if member.(object)["__typename"] == "Group" && len(group["assignedLicenses"].([]any)) > 0 {
-				add("NESTED_GROUP", group["id"], member.(object)["id"])
+			for _, l := range group["assignedLicenses"].([]any) {
+				if sku := l.(object)["skuId"]; member.(object)["__typename"] == "Group" && !strings.Contains(products[member.(object)["id"]], sku.(string)) {
+					add("NESTED_GROUP", group["id"], member.(object)["id"], sku)
+				}
 			}
 		}
 	}
@@ -447,7 +453,7 @@ var findingCosts = []struct {
 	// A page of 200 users, and all users, since few match.
 	{"LicenseFinding.containedIn", `licenseFindings(filter: {kinds: [OVERLAPPING_PRODUCTS]}) { nodes { containedIn { consumedUnits } } }`, 2, 2},
 	{"LicenseFinding.group", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { group { displayName } } }`, 3, 0},
-	{"LicenseFinding.fixes", `licenseFindings(filter: {kinds: [GUEST, DISABLED_ACCOUNT]}, first: 3) { nodes { fixes { title } } }`, 1, 0},
+	{"LicenseFinding.fixes", `licenseFindings(filter: {kinds: [GUEST, DISABLED_ACCOUNT]}, first: 3) { nodes { fixes { title } } }`, 2, 0},
 	{"LicenseFinding.group id", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { groupId group { id } } }`, 2, 0},
 	// 30 groups, of which 15 have products, their nested groups, and the names of these.
 	{"LicenseFinding.nestedGroup", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { nestedGroup { displayName } } }`, 3, 15},

@@ -40,6 +40,7 @@ var elsewhere = map[string][]string{
 	"User.signInActivity":                     {"shared 15"}, // of users by ID or name: TestSignInActivity
 	"AssignmentError.remedy":                  {"shared 15"}, // of unknown codes: TestRemedyOfUnknownCode
 	"Group.assignmentErrors":                  {"once"},      // TestErrorFilters
+	"AssignmentError.fixes":                   {"each"},      // as licenseAssignmentStates
 	"Query.licenseFindings":                   {"each"},      // announces several lists
 	"Query.licenseFindingsOverview":           {"each"},      // likewise
 	"Query.node":                              {"each"},      // announces all reads by ID

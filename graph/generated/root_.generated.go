@@ -5312,7 +5312,7 @@ type AssignmentError implements Node
   """
   fixes: [Fix!]
     @listSize(assumedSize: 2)
-    @upstream(each: 2, shared: 15, once: 1)
+    @upstream(each: 2, pageSize: 999, shared: 15, once: 1)
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assignments.graphqls", Input: `extend type Query {
@@ -6287,8 +6287,8 @@ enum LicenseFindingKind {
   """
   INACTIVE_ACCOUNT
   """
-  A group with products has a group as member, whose members do not get them. Costs an upstream request for each group
-  with products. Needs GroupMember.Read.All.
+  A group with the product has a group as member, which does not have it: members of nested groups get no products.
+  Costs an upstream request for each group with products. Needs GroupMember.Read.All.
   """
   NESTED_GROUP
   "The user has the product both directly and through a group: the direct assignment is superfluous."
@@ -6345,9 +6345,13 @@ type LicenseFinding {
   "What an administrator can do."
   remedy: Remedy!
   """
-  Changes that resolve it, best first, ready to send; empty if only a purchase does. Read with the user, at no cost.
+  Changes that resolve it, best first, ready to send. Empty if only a purchase resolves it, or the rule or the
+  on-premises directory that decides about the members of a group. Costs one upstream request for the groups that
+  assign products. Needs GroupMember.Read.All.
   """
-  fixes: [Fix!] @listSize(assumedSize: 2)
+  fixes: [Fix!]
+    @listSize(assumedSize: 2)
+    @upstream(shared: 1000)
   "ID of the product; null if the finding is not about one product."
   skuId: UUID
   "The product. Names come from the built-in catalog at no cost."

@@ -1,6 +1,7 @@
 package licensing
 
 import (
+	"slices"
 	"time"
 
 	"licensegraph/internal/upstream"
@@ -36,6 +37,14 @@ func (g *Group) FoldIDs() { g.ID = FoldID(g.ID) }
 func (*Group) IsEntity() {}
 
 func (*Group) isDirectoryObject() {}
+
+// IsDynamic reports whether the members follow from the membership rule.
+func (g *Group) IsDynamic() bool { return slices.Contains(g.GroupTypes, "DynamicMembership") }
+
+// IsSynchronized reports whether the members are managed in the on-premises directory.
+func (g *Group) IsSynchronized() bool {
+	return g.OnPremisesSyncEnabled != nil && *g.OnPremisesSyncEnabled
+}
 
 // LicenseProcessingState is the progress of assigning a group's licenses to its members.
 type LicenseProcessingState struct {

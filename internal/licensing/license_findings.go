@@ -113,8 +113,8 @@ var findingTexts = map[LicenseFindingKind]struct {
 		"Renew the purchase, or move its users to another product before the date. Microsoft Graph does not report whether it renews by itself.", false}},
 	InactiveAccount: {"The account has the product and did not sign in for the given number of days.", &Remedy{RemoveLicense,
 		"Ask the user or the manager whether the product is required. Otherwise remove it.", false}},
-	NestedGroup: {"The group has products and a group as member: members of nested groups do not get products.", &Remedy{AssignToNestedGroup,
-		"Assign the products to the nested group, or add its members to the group with the products.", false}},
+	NestedGroup: {"The group has the product and a group as member, which does not have it: members of nested groups get no products.", &Remedy{AssignToNestedGroup,
+		"Assign the product to the nested group, or add its members to the group with the product.", false}},
 	DirectAndInherited: {"The user has the product directly and through a group.", &Remedy{RemoveDirectAssignment,
 		"Remove the direct assignment: the user keeps the product through the group. Service plans that only the direct assignment enables are lost.", false}},
 	OverlappingProducts: {"All service plans of the product that the user can use are in another product of the user.", &Remedy{RemoveLicense,
@@ -161,8 +161,8 @@ func (r *FindingRules) WithProducts(skus []*SubscribedSku) {
 	}
 }
 
-// wants reports whether the rules include a product.
-func (r *FindingRules) wants(sku GUID) bool {
+// Includes reports whether the rules include a product.
+func (r *FindingRules) Includes(sku GUID) bool {
 	return len(r.SkuIDs) == 0 || slices.Contains(r.SkuIDs, sku)
 }
 
@@ -214,13 +214,13 @@ func (r *FindingRules) ReadError(user *User) error {
 
 // hasProduct reports whether a user has one of the products.
 func (r *FindingRules) hasProduct(user *User) bool {
-	return slices.ContainsFunc(user.AssignedLicenses, func(l *AssignedLicense) bool { return l.SkuID != nil && r.wants(*l.SkuID) })
+	return slices.ContainsFunc(user.AssignedLicenses, func(l *AssignedLicense) bool { return l.SkuID != nil && r.Includes(*l.SkuID) })
 }
 
 // addLicenses adds a finding for each product of a user.
 func (r *FindingRules) addLicenses(found []*LicenseFinding, kind LicenseFindingKind, user *User) []*LicenseFinding {
 	for _, l := range user.AssignedLicenses {
-		if l.SkuID != nil && r.wants(*l.SkuID) {
+		if l.SkuID != nil && r.Includes(*l.SkuID) {
 			found = append(found, &LicenseFinding{Kind: kind, SkuID: l.SkuID, User: user, UnitsFreed: 1, sku: r.skus[*l.SkuID]})
 		}
 	}
@@ -230,7 +230,7 @@ func (r *FindingRules) addLicenses(found []*LicenseFinding, kind LicenseFindingK
 // addDoubled adds the products that a user has directly and, without an error, through a group.
 func (r *FindingRules) addDoubled(found []*LicenseFinding, user *User) []*LicenseFinding {
 	for _, direct := range user.LicenseAssignmentStates {
-		if direct.SkuID == nil || direct.AssignedByGroup != nil || direct.ReadError("assignedByGroup") != nil || !r.wants(*direct.SkuID) {
+		if direct.SkuID == nil || direct.AssignedByGroup != nil || direct.ReadError("assignedByGroup") != nil || !r.Includes(*direct.SkuID) {
 			continue
 		}
 		for _, inherited := range user.LicenseAssignmentStates {
@@ -248,7 +248,7 @@ func (r *FindingRules) addDoubled(found []*LicenseFinding, user *User) []*Licens
 // with the same plans, it adds the one with the greater ID.
 func (r *FindingRules) addOverlapping(found []*LicenseFinding, user *User) []*LicenseFinding {
 	for _, inner := range user.AssignedLicenses {
-		if inner.SkuID == nil || !r.wants(*inner.SkuID) || len(r.plans[*inner.SkuID]) == 0 {
+		if inner.SkuID == nil || !r.Includes(*inner.SkuID) || len(r.plans[*inner.SkuID]) == 0 {
 			continue
 		}
 		for _, outer := range user.AssignedLicenses {
@@ -280,7 +280,7 @@ func (r *FindingRules) contains(outer, inner *AssignedLicense) bool {
 // addOrphaned adds the products that a user has from deleted groups.
 func (r *FindingRules) addOrphaned(found []*LicenseFinding, user *User) []*LicenseFinding {
 	for _, s := range user.LicenseAssignmentStates {
-		if s.SkuID != nil && s.AssignedByGroup != nil && r.wants(*s.SkuID) && r.Deleted(*s.AssignedByGroup) {
+		if s.SkuID != nil && s.AssignedByGroup != nil && r.Includes(*s.SkuID) && r.Deleted(*s.AssignedByGroup) {
 			found = append(found, &LicenseFinding{Kind: DeletedGroup, SkuID: s.SkuID, User: user, GroupID: s.AssignedByGroup, sku: r.skus[*s.SkuID]})
 		}
 	}

@@ -106,7 +106,7 @@ var ListNestedGroups = paged("nested groups", "Group", nil, directoryPage, (*Bat
 
 func (b *Batch) listNestedGroups(q upstream.Query, _ upstream.Selection, found func(upstream.Page[*licensing.Group], error)) {
 	r := get(nestedGroupsEndpoint, at(below("/groups", q.Of, "members", "microsoft.graph.group"),
-		"$count", "true", "$select", "id", "$top", atMost(q.Top, maxDirectoryTop)))
+		"$count", "true", "$select", "id,assignedLicenses", "$top", atMost(q.Top, maxDirectoryTop)))
 	r.header = advanced // a cast requires it (Microsoft Graph, "Advanced query capabilities on Microsoft Entra ID objects")
 	page(b, q, r, groupType.Read, found)
 }

@@ -31,7 +31,7 @@ const lateGroup = "copilot-2"
 
 var groupSpecs = []groupSpec{
 	{key: "all", name: "All employees", description: "Everyone on the payroll", unified: true, secured: true, rule: `(user.userType -eq "Member")`},
-	{key: "e3-emea", name: "Microsoft 365 E3 – EMEA", description: "Office staff in Europe, the Middle East and Africa", products: []groupProduct{{SkuE3, []string{"KAIZALA_O365_P3"}}}, subgroups: "noteams"},
+	{key: "e3-emea", name: "Microsoft 365 E3 – EMEA", description: "Office staff in Europe, the Middle East and Africa", products: []groupProduct{{SkuE3, []string{"KAIZALA_O365_P3"}}}, subgroups: "noteams latam"},
 	{key: "e3-americas", name: "Microsoft 365 E3 – Américas", description: "Office staff in the Americas", products: []groupProduct{{sku: SkuE3}}, synced: true},
 	{key: "e3-apac", name: "Microsoft 365 E3 – アジア太平洋", description: "Office staff in Asia and the Pacific", products: []groupProduct{{SkuE3, []string{"SWAY", "YAMMER_ENTERPRISE"}}}, second: true, synced: true, subgroups: "payroll"},
 	{key: "noteams", name: "Microsoft 365 E3 (no Teams)", description: "Teams is switched off for this group", products: []groupProduct{{SkuE3, []string{"TEAMS1"}}}, synced: true},
@@ -45,7 +45,7 @@ var groupSpecs = []groupSpec{
 	{key: "phone", name: "Teams Phone – 電話ユーザー", description: "People with a direct number", products: []groupProduct{{sku: SkuPhone}}, rule: `(user.employeeType -eq "Employee")`, paused: true},
 	{key: "audio", name: "Audio Conferencing – hosts", description: "People who host dial-in meetings", products: []groupProduct{{sku: SkuAudio}}},
 	{key: "analytics", name: "Workplace Analytics – pilot", description: "Trial of Workplace Analytics", products: []groupProduct{{sku: SkuAnalytics}}, rule: `(user.employeeOrgData.division -eq "Operations")`, paused: true},
-	{key: "visio", name: "Visio – מהנדסים", description: "Engineers who draw", products: []groupProduct{{sku: SkuVisio}}, subgroups: "plant"},
+	{key: "visio", name: "Visio – מהנדסים", description: "Engineers who draw", products: []groupProduct{{sku: SkuVisio}}, subgroups: "plant safety"},
 	{key: "guests", name: "Guests", description: "People of partner companies"},
 	{key: "reading", name: "读书会 – Book club", description: "One book a month", unified: true, secured: true},
 	{key: "council", name: "Betriebsrat", description: "Works council", unified: true},

@@ -40,7 +40,7 @@ var roles = []role{
 	{share: 1, nowhere: true, grants: []grant{{sku: SkuE3, via: regional}}},
 	{share: 6, places: anywhere, grants: []grant{{sku: SkuE3, via: regional}, {sku: SkuPhone, via: "phone"}, {sku: SkuAudio, via: "audio"}}},
 	{share: 4, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}}},
-	{share: 1, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuPhone, via: "phone"}}}, // all plans are in the other product
+	{share: 1, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuPhone, via: byHand}}}, // all plans are in the other product
 	{share: 3, places: anywhere, department: &leadership, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuAnalytics, via: "analytics"}}},
 	{share: 4, places: anywhere, grants: []grant{{sku: SkuE5, via: "e5"}, {sku: SkuCopilot, via: "copilot-1"}}},
 	{share: 4, grants: []grant{{sku: SkuE3, via: byHand}, {sku: SkuE3, via: regional}}}, // the same product twice
