@@ -17,9 +17,10 @@ const EXAMPLES = [
   { name: 'Products', field: 'subscribedSkus' },
   { name: 'Group', field: 'group' },
   { name: 'Overview', field: 'licensingOverview' },
-  { name: 'Waste', field: 'disabled' },
+  { name: 'Waste', field: 'licenseFindings' },
   { name: 'Renewals', field: 'companySubscriptions' },
   { name: 'Search', field: 'search' },
+  { name: 'DryRun', field: 'updateAssignment' },
   { name: 'Fix', field: 'reprocessAssignments' },
   { name: 'FederatedEntities', field: '_entities' },
 ];

@@ -22,7 +22,7 @@ func (g *gateway) dryRuns(t *testing.T) map[string]struct {
 	people, doubled, group := g.unlicensed(t, 4), g.inheriting(t, 1)[0], g.groupNamed(t, "Microsoft 365 E3 – EMEA")
 	g.change(t, create, object{"input": object{"skuId": skuE3, "disabledServicePlans": []any{kaizala}, "assignedTo": assignees(doubled)}})
 	unit, other := g.assigned(t, people[0]), g.assigned(t, people[3])
-	_, member, _ := strings.Cut(g.membersOf(t, group)[5], " ")
+	_, member, _ := strings.Cut(g.membersOf(t, group)[6], " ")
 	failing := g.nodesOf(t, "users", `first: 3, filter: {error: COUNT_VIOLATION}`, "id")[0]["id"]
 	abroad := g.nodesOf(t, "users", `first: 3, filter: {error: PROHIBITED_IN_USAGE_LOCATION_VIOLATION}`, "id")[0]["id"]
 	return map[string]struct {

@@ -268,7 +268,7 @@ func TestExamples(t *testing.T) {
 	for _, example := range examples {
 		names = append(names, example.Name)
 	}
-	want := []string{"FailedAssignments", "PeopleWithErrors", "Person", "Products", "Group", "Overview", "Waste", "Renewals", "Search", "Fix", "FederatedEntities"}
+	want := []string{"FailedAssignments", "PeopleWithErrors", "Person", "Products", "Group", "Overview", "Waste", "Renewals", "Search", "DryRun", "Fix", "FederatedEntities"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
