@@ -158,10 +158,12 @@ func (c *FindingCounts) tally(kind LicenseFindingKind, sku *GUID) *FindingTally 
 	if sku != nil {
 		of = *sku
 	}
-	if c.ByProduct[kind][of] == nil {
-		c.ByProduct[kind][of] = &FindingTally{}
+	tally := c.ByProduct[kind][of]
+	if tally == nil {
+		tally = &FindingTally{}
+		c.ByProduct[kind][clone(of)] = tally
 	}
-	return c.ByProduct[kind][of]
+	return tally
 }
 
 // Add adds findings and units.
@@ -208,14 +210,19 @@ func (o OrgUnits) add(name *string, skus []GUID) {
 	if name != nil {
 		key = *name
 	}
-	if o[key] == nil {
-		o[key] = &OrgUnit{Units: map[GUID]int32{}}
+	unit := o[key]
+	if unit == nil {
+		unit = &OrgUnit{Units: map[GUID]int32{}}
+		o[clone(key)] = unit
 	}
-	o[key].People++
+	unit.People++
 	for _, sku := range skus {
-		o[key].Units[sku]++
+		unit.Units[clone(sku)]++ // which replaces an equal key
 	}
 }
+
+// clone copies a text that is part of a response, which would remain in memory with it.
+func clone[T ~string](text T) T { return T(strings.Clone(string(text))) }
 
 // Groups returns the IDs of the groups from which users have products, sorted.
 func (c *FindingCounts) Groups() []string {
