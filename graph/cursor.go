@@ -96,6 +96,9 @@ const (
 	maxCursor = 8 << 10
 )
 
+// cursorEncoding is strict: each cursor has one text.
+var cursorEncoding = base64.RawURLEncoding.Strict()
+
 func newCursors(keys [][]byte, tenant string) (*cursors, error) {
 	c := &cursors{keys: &atomic.Pointer[cursorKeys]{}, tenant: tenant}
 	return c, c.change(keys)
@@ -143,7 +146,7 @@ func (c *cursors) seal(list string, at cursor) string {
 	compressed.Reset(&plain)
 	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer does not fail
 	compressed.Close()                     //nolint:errcheck // a buffer does not fail
-	return base64.RawURLEncoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
+	return cursorEncoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
 }
 
 // open decrypts a cursor that was passed in an argument. It returns an InputError unless the cursor belongs to the
@@ -154,7 +157,7 @@ func (c *cursors) open(list, argument, text string) (cursor, error) {
 	if len(text) > maxCursor {
 		return at, foreign
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	sealed, err := cursorEncoding.DecodeString(text)
 	if err != nil {
 		return at, foreign
 	}
