@@ -1,12 +1,13 @@
 package wire
 
 import (
-	"compress/gzip"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // minGzip is the minimum length of a compressed body.
