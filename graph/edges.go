@@ -182,7 +182,7 @@ func init() { // not a literal: the functions refer to the table
 				return f.servicePlansOf(e.SkuID, e.ServicePlanIDs())
 			}),
 			toMany("AssignmentError.licenseAssignmentStates", "skuId assignedTo", (*field).LicenseStatesOfError),
-			toMany("AssignmentError.fixes", "code message skuId assignedTo SubscribedSku.consumedUnits SubscribedSku.prepaidUnits", (*field).fixesOfError),
+			toMany("AssignmentError.fixes", "code message skuId assignedTo SubscribedSku.consumedUnits SubscribedSku.prepaidUnits SubscribedSku.servicePlans", (*field).fixesOfError),
 			toOne("AssignmentError.remedy", "code skuId assignedTo", (*field).remedy),
 		},
 		{

@@ -75,7 +75,7 @@ func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix,
 		fixes = append(fixes, setLocation(finding.User.ID))
 	case licensing.ReconciliationNeeded:
 		fixes = append(fixes, fixTexts{
-			"Assign a product with Exchange Online to the user", "The user takes a unit of the product and keeps the mailbox.", false, "Takes a unit: choose a product with free units.",
+			"Assign a product with Exchange Online to the user", "The user gets the product and keeps the mailbox.", false, "Uses a unit: choose a product with free units.",
 		}.of(newFix(model.FixAssignLicense, assignLicenseOperation, variables{
 			"assignedTo": assignee(licensing.AssigneeUser, finding.User.ID), "addLicenses": []variables{{"skuId": nil}},
 		}, "input.addLicenses.0.skuId")))
@@ -99,6 +99,13 @@ func nameOfProduct(id licensing.GUID) string {
 		return nameOf(sku)
 	}
 	return "product " + string(id)
+}
+
+// worksFully reports whether an active license without an error gives a product to the user.
+func worksFully(user *licensing.User, sku licensing.GUID) bool {
+	return slices.ContainsFunc(user.LicenseAssignmentStates, func(s *licensing.LicenseAssignmentState) bool {
+		return is(s.SkuID, sku) && is(s.State(), licensing.LicenseActive) && !s.HasReadErrors()
+	})
 }
 
 // removals removes a product of a user from each of its sources, except groups whose members are managed elsewhere.
@@ -129,7 +136,7 @@ func (f *field) removals(finding *licensing.LicenseFinding) ([]*model.Fix, error
 		}
 		switch group := groups[i]; {
 		case path.Group == "":
-			texts.safe = overlapping
+			texts.safe = overlapping && worksFully(finding.User, *finding.ContainedInSkuID)
 			fixes = append(fixes, removeLicense(finding.User.ID, *finding.SkuID, texts))
 		case group != nil && !group.IsDynamic() && !group.IsSynchronized():
 			texts.title = "Remove the user from the group that assigns " + name
@@ -143,26 +150,27 @@ func (f *field) removals(finding *licensing.LicenseFinding) ([]*model.Fix, error
 
 // removeDirect removes the direct assignment of a product that a group assigns too.
 func removeDirect(finding *licensing.LicenseFinding) *model.Fix {
-	var direct, inherited []licensing.GUID // disabled plans
-	for _, path := range licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID) {
-		switch {
-		case path.Group == "":
-			direct = path.Disabled
-		case path.Group == *finding.GroupID:
-			inherited = path.Disabled
-		}
+	before := licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID)
+	after := slices.DeleteFunc(slices.Clone(before), func(path licensing.Path) bool { return path.Group == "" })
+	var disabled []licensing.GUID // a plan that no path disables is in all of them
+	for _, path := range before {
+		disabled = append(disabled, path.Disabled...)
 	}
+	slices.Sort(disabled)
+	lost := licensing.EffectOf(slices.Compact(disabled), before, after).Lost
 	name := nameOfProduct(*finding.SkuID)
 	texts := fixTexts{
-		"Remove the direct assignment of " + name, "The user keeps " + name + " through the group. No unit becomes free.", true,
+		"Remove the direct assignment of " + name, "The user keeps " + name + " through the group.", true,
 		"The group enables all service plans that the direct assignment enables.",
 	}
 	input := variables{"skuId": finding.SkuID, "userIds": []string{finding.User.ID}}
-	lost := slices.DeleteFunc(slices.Clone(inherited), func(plan licensing.GUID) bool { return slices.Contains(direct, plan) })
 	if len(lost) > 0 {
 		texts.effect += " The user loses " + planNamesOf(lost) + "."
 		texts.safe, texts.safety = false, "The group disables these service plans: enable them there first, or accept the loss."
 		input["allowPlanLoss"] = true
+	}
+	if hasUnread(finding.User) {
+		texts.safe, texts.safety = false, "Some license states could not be read."
 	}
 	return texts.of(newFix(model.FixRemoveDirectAssignment, removeDirectOperation, input))
 }
@@ -189,7 +197,7 @@ func assignToNested(finding *licensing.LicenseFinding) *model.Fix {
 	name := nameOfProduct(*finding.SkuID)
 	return fixTexts{
 		"Assign " + name + " to the nested group", "The members of the nested group get " + name + ", with the service plans of the group.", false,
-		"Takes a unit for each member that does not have the product: check the free units.",
+		"Uses a unit for each member that does not have the product: check the free units.",
 	}.of(newFix(model.FixAssignToNestedGroup, assignLicenseOperation, variables{
 		"assignedTo": assignee(licensing.AssigneeGroup, *finding.NestedGroupID), "addLicenses": []variables{{"skuId": finding.SkuID, "disabledPlans": disabled}},
 	}))
@@ -227,12 +235,12 @@ func (f *field) fixesOfError(e *licensing.AssignmentError) ([]*model.Fix, error)
 		return append([]*model.Fix{setLocation(user)}, plans...), err
 	case licensing.UniquenessViolation:
 		fixes = append(fixes, reprocessUser(user, fixTexts{
-			"Reprocess the user after the address was removed", nameOfProduct(*e.SkuID) + " is assigned if no other object has the mail address.", true,
-			"Changes nothing as long as the address is in use. onPremisesProvisioningErrors of the user can have it.",
+			"Reprocess the user after the address was removed", nameOfProduct(*e.SkuID) + " is assigned if no other object has the mail address.", false,
+			"Uses a unit. Changes nothing as long as the address is in use: onPremisesProvisioningErrors of the user can have it.",
 		}))
 	default:
 		fixes = append(fixes, reprocessUser(user, fixTexts{
-			"Reprocess the user", nameOfProduct(*e.SkuID) + " is assigned if the cause is gone.", true, "Changes nothing as long as the cause remains.",
+			"Reprocess the user", nameOfProduct(*e.SkuID) + " is assigned if the cause is gone.", false, "Uses a unit. Changes nothing as long as the cause remains.",
 		}))
 	}
 	return fixes, nil
@@ -244,7 +252,7 @@ func (f *field) reprocessWithUnit(user string, sku licensing.GUID) ([]*model.Fix
 	if errors.Is(err, loaders.ErrBlocked) {
 		return nil, err
 	}
-	texts := fixTexts{title: "Reprocess the user", effect: nameOfProduct(sku) + " is assigned if a unit is free.", safety: "Takes a unit if one is free."}
+	texts := fixTexts{title: "Reprocess the user", effect: nameOfProduct(sku) + " is assigned if a unit is free.", safety: "Uses a unit if one is free."}
 	if err == nil {
 		switch free := freeUnits(subscribed); {
 		case free == nil:
@@ -263,15 +271,22 @@ func ignoredIfNotFound(err error) error {
 	return err
 }
 
-// disablePlan disables the service plan that could not be assigned, in each assignment with an error.
+// disablePlan disables the service plan that could not be assigned, in each assignment with an error, unless no other
+// service plan would be left.
 func (f *field) disablePlan(e *licensing.AssignmentError, user string, states []*licensing.LicenseAssignmentState) ([]*model.Fix, error) {
 	plans := e.ServicePlanIDs()
 	if len(plans) == 0 {
 		return []*model.Fix{}, nil
 	}
-	plan, name := plans[0], planNamesOf(plans[:1])
-	fixes := []*model.Fix{}
-	members, errs, blocked := loaders.Collect(failed(states), func(s *licensing.LicenseAssignmentState) (*int, error) {
+	subscribed, err := f.SubscribedSku(*e.SkuID)
+	if err != nil {
+		return []*model.Fix{}, ignoredIfNotFound(err)
+	}
+	plan, name, fixes := plans[0], planNamesOf(plans[:1]), []*model.Fix{}
+	states = slices.DeleteFunc(failed(states), func(s *licensing.LicenseAssignmentState) bool {
+		return !leavesPlan(subscribed, append(slices.Clone(s.DisabledPlans), plan))
+	})
+	members, errs, blocked := loaders.Collect(states, func(s *licensing.LicenseAssignmentState) (*int, error) {
 		if s.AssignedByGroup == nil {
 			return nil, nil
 		}
@@ -281,27 +296,33 @@ func (f *field) disablePlan(e *licensing.AssignmentError, user string, states []
 	if blocked != nil {
 		return nil, blocked
 	}
-	for i, s := range failed(states) {
-		disabled := append(slices.Clone(s.DisabledPlans), plan)
-		input := variables{"addLicenses": []variables{{"skuId": e.SkuID, "disabledPlans": disabled}}}
+	for i, s := range states {
+		input := variables{"addLicenses": []variables{{"skuId": e.SkuID, "disabledPlans": append(slices.Clone(s.DisabledPlans), plan)}}}
 		texts := fixTexts{
-			"Switch off " + name + " in the assignment of the user", "The user gets the other service plans of " + nameOfProduct(*e.SkuID) + ", without " + name + ".",
-			true, "The user cannot use the service plan now either.",
+			"Disable " + name + " in the assignment of the user", "The user gets the other service plans of " + nameOfProduct(*e.SkuID) + ", without " + name + ".",
+			false, "Uses a unit if the user has none of the product. The user loses the service plan if it works now.",
 		}
 		if s.AssignedByGroup == nil {
 			input["assignedTo"] = assignee(licensing.AssigneeUser, user)
 		} else {
 			input["assignedTo"] = assignee(licensing.AssigneeGroup, *s.AssignedByGroup)
-			who := "its members"
+			who := "All members of the group"
 			if members[i] != nil {
-				who = fmt.Sprintf("its members, %d at most,", *members[i])
+				who = fmt.Sprintf("All %d members of the group", *members[i])
 			}
 			texts = fixTexts{
-				"Switch off " + name + " in the assignment of the group", "The user gets the other service plans. Of the group, " + who + " lose " + name + ".",
-				false, "Affects all members of the group. Or remove the user from the group and assign the product in another way.",
+				"Disable " + name + " in the assignment of the group", "The user gets the other service plans. " + who + " lose " + name + ".",
+				false, "Affects all members of the group. Alternatively, remove the user from the group and assign the product in another way.",
 			}
 		}
 		fixes = append(fixes, texts.of(newFix(model.FixDisableServicePlan, assignLicenseOperation, input)))
 	}
 	return fixes, cmp.Or(errs...)
+}
+
+// leavesPlan reports whether a product has a service plan for users besides the disabled ones.
+func leavesPlan(sku *licensing.SubscribedSku, disabled []licensing.GUID) bool {
+	return slices.ContainsFunc(sku.ServicePlans, func(plan *licensing.ServicePlan) bool {
+		return plan.ServicePlanID != nil && !is(plan.AppliesTo(), licensing.SkuForCompany) && !slices.Contains(disabled, *plan.ServicePlanID)
+	})
 }

@@ -337,7 +337,7 @@ func (r *findings) unusedUnits(rules licensing.FindingRules, at *cursor, _ int) 
 	if err != nil {
 		return findingPage{}, err
 	}
-	return pageInMemory(rules, at, each(skus, licensing.FindingOfSku), firstReadError(skus, freeUnitsError))
+	return pageInMemory(rules, at, skus, licensing.FindingOfSku, firstReadError(skus, freeUnitsError))
 }
 
 // expiring returns the findings about purchases.
@@ -347,24 +347,28 @@ func (r *findings) expiring(rules licensing.FindingRules, at *cursor, _ int) (fi
 		return findingPage{}, err
 	}
 	before := licensing.DateOf(r.today.AddDate(0, 0, days(r.filter.ExpiresWithinDays, defaultExpiresWithinDays)))
-	return pageInMemory(rules, at, each(purchases, func(s *licensing.CompanySubscription) *licensing.LicenseFinding {
+	return pageInMemory(rules, at, purchases, func(s *licensing.CompanySubscription) *licensing.LicenseFinding {
 		return licensing.FindingOfPurchase(s, licensing.DateOf(r.today), before)
-	}), firstReadError(purchases, func(s *licensing.CompanySubscription) error { return s.ReadError("nextLifecycleDateTime") }))
+	}, firstReadError(purchases, func(s *licensing.CompanySubscription) error { return s.ReadError("nextLifecycleDateTime") }))
 }
 
-// pageInMemory returns the findings of a complete list after a position, without nil and other products.
-func pageInMemory(rules licensing.FindingRules, at *cursor, all []*licensing.LicenseFinding, unread error) (findingPage, error) {
-	all = slices.DeleteFunc(all, func(f *licensing.LicenseFinding) bool {
-		return f == nil || f.SkuID == nil || !rules.Includes(*f.SkuID)
-	})
+// pageInMemory returns the findings about the elements of a complete list after a position, without other products. A
+// position is an element, which stays in the list when its finding is resolved.
+func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor, all []T, of func(T) *licensing.LicenseFinding, unread error) (p findingPage, err error) {
 	if at != nil && at.ID != "" {
 		i, err := placeOf(all, at.ID, "after")
 		if err != nil {
-			return findingPage{}, err
+			return p, err
 		}
 		all = all[i+1:]
 	}
-	return findingPage{findings: all, unread: unread, after: each(all, func(f *licensing.LicenseFinding) cursor { return cursor{ID: f.ObjectID()} })}, nil
+	p.unread = unread
+	for _, item := range all {
+		if f := of(item); f != nil && f.SkuID != nil && rules.Includes(*f.SkuID) {
+			p.findings, p.after = append(p.findings, f), append(p.after, cursor{ID: item.ObjectID()})
+		}
+	}
+	return p, nil
 }
 
 // findingWalk fills a page of findings.
@@ -407,6 +411,10 @@ func (w *findingWalk) run() error {
 		}
 		if err != nil {
 			w.fail(source.kinds, err)
+			if at != nil && mayRecur(err) { // the rest of the source: end the page here, so that its cursor reads it again
+				w.end, w.stopped = at, true
+				return nil
+			}
 			continue
 		}
 		for _, failed := range p.failed {
@@ -418,6 +426,12 @@ func (w *findingWalk) run() error {
 		}
 	}
 	return nil
+}
+
+// mayRecur reports whether a read that failed may succeed later.
+func mayRecur(err error) bool {
+	return errors.Is(err, upstream.ErrThrottled) || errors.Is(err, upstream.ErrUnavailable) || errors.Is(err, upstream.ErrBudget) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // fail records why a source could not be read.

@@ -278,20 +278,24 @@ func (f *field) findingsOfOrgUnits(o *model.LicenseFindingsOverview, of func(*li
 // requestsOfFindings returns the number of requests that counting takes now; nil if a list is not counted.
 func (f *field) requestsOfFindings(o *model.LicenseFindingsOverview) (*int32, error) {
 	r := f.findings(o.Filter)
-	requests := int32(0)
-	for _, kind := range r.rules.Kinds {
-		if kind == licensing.UnusedUnits || kind == licensing.ExpiringSubscription {
-			requests++
-		}
+	requests, has := int32(0), func(kind licensing.LicenseFindingKind) bool { return slices.Contains(r.rules.Kinds, kind) }
+	if has(licensing.UnusedUnits) || has(licensing.OverlappingProducts) {
+		requests++
 	}
-	pages, errs, blocked := loaders.Collect(r.walks(o.OrgUnits), func(walk licensing.FindingWalk) (upstream.Page[*licensing.User], error) {
+	if has(licensing.ExpiringSubscription) {
+		requests++
+	}
+	walks := slices.DeleteFunc(r.walks(o.OrgUnits), func(walk licensing.FindingWalk) bool {
+		return !walk.Filter.InactiveSince.IsZero() && r.signInsDenied() != nil
+	})
+	pages, errs, blocked := loaders.Collect(walks, func(walk licensing.FindingWalk) (upstream.Page[*licensing.User], error) {
 		return f.UsersByQuery.Get(upstream.Query{Filter: walk.Filter, Top: 1, Count: !walk.Filter.ReconciliationNeeded})
 	})
 	if err := cmp.Or(blocked, cmp.Or(errs...)); err != nil {
 		return nil, err
 	}
 	for i, page := range pages {
-		walk := r.walks(o.OrgUnits)[i]
+		walk := walks[i]
 		switch {
 		case walk.Filter.ReconciliationNeeded: // which has few users
 			requests++

@@ -300,7 +300,7 @@ func TestFindingsWithoutPersonalScope(t *testing.T) {
 	g.caller = &identity.Caller{TenantID: g.tenantID, ObjectID: "11111111-0000-4000-8000-000000000001", ClientID: "portal", Scopes: []string{"Licenses.Read"}, ScopesAlone: true}
 	g.restart()
 	r := g.ask(`{ licenseFindings(first: 500) { nodes { kind user { id } } unavailable { kinds code message } }
-		licenseFindingsOverview { kinds { kind } unavailable { kinds code } byDepartment { name } byCostCenter { name } } }`, nil)
+		licenseFindingsOverview { upstreamRequests kinds { kind } unavailable { kinds code } byDepartment { name } byCostCenter { name } } }`, nil)
 	want := []any{object{"kinds": []any{"INACTIVE_ACCOUNT"}, "code": "FORBIDDEN"}}
 	if diff := difference(want, r.Data["licenseFindingsOverview"].(object)["unavailable"].([]any)); diff != "" {
 		t.Errorf("unavailable (-want +got):\n%s", diff)
@@ -426,6 +426,7 @@ func TestFindingsOverviewCost(t *testing.T) {
 		"all kinds":        "DISABLED_ACCOUNT, GUEST, MISSING_USAGE_LOCATION, RECONCILIATION_NEEDED, UNUSED_UNITS, EXPIRING_SUBSCRIPTION, INACTIVE_ACCOUNT, DIRECT_AND_INHERITED, OVERLAPPING_PRODUCTS",
 		"filtered kinds":   "DISABLED_ACCOUNT, GUEST, INACTIVE_ACCOUNT",
 		"one scanned kind": "DIRECT_AND_INHERITED",
+		"with products":    "OVERLAPPING_PRODUCTS",
 	} {
 		g.forget()
 		of := `licenseFindingsOverview(filter: {kinds: [` + kinds + `]})`
@@ -494,5 +495,40 @@ func TestFindingCosts(t *testing.T) {
 			t.Errorf("%s:", tt.name)
 		}
 		g.answered(r, tt.requests)
+	}
+}
+
+// TestFindingsContinue tests pages after a list could not be continued, and after the finding at the cursor was resolved:
+// each finding occurs once.
+func TestFindingsContinue(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
+	const kinds = "kinds: [GUEST, UNUSED_UNITS, EXPIRING_SUBSCRIPTION]"
+	want := idsOf(g.nodesOf(t, "licenseFindings", "first: 500, filter: {"+kinds+"}", "id"))
+	var got []string
+	after, failed := "", 0
+	for page := 0; ; page++ {
+		if page%2 == 1 {
+			g.tenant.Inject(emulator.Fault{Endpoint: usersEndpoint, Status: 503, Times: 20})
+		}
+		r := g.ask(fmt.Sprintf(`{ licenseFindings(first: 2, filter: {%s}%s) { stopped nodes { id } unavailable { code } pageInfo { hasNextPage endCursor } } }`, kinds, after), nil)
+		g.forget()
+		list := r.Data["licenseFindings"].(object)
+		for _, node := range list["nodes"].([]any) {
+			got = append(got, node.(object)["id"].(string))
+		}
+		if len(r.Errors) > 0 {
+			if failed++; list["stopped"] != true || len(list["unavailable"].([]any)) != 1 {
+				t.Errorf("%s", r.raw)
+			}
+		}
+		info := list["pageInfo"].(object)
+		if info["hasNextPage"] != true || page > 100 {
+			break
+		}
+		after = fmt.Sprintf(`, after: %q`, info["endCursor"])
+	}
+	if diff := difference(want, got); diff != "" || failed == 0 {
+		t.Errorf("%d failures (-want +got):\n%s", failed, diff)
 	}
 }

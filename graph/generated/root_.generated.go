@@ -6229,7 +6229,7 @@ enum AuditResult {
 `, BuiltIn: false},
 	{Name: "../../schema/license_findings.graphqls", Input: `extend type Query {
   """
-  Licenses that are wasted or at risk, one finding per user, product and kind, in the order of ` + "`" + `LicenseFindingKind` + "`" + `.
+  Licenses that are wasted or at risk, in the order of ` + "`" + `LicenseFindingKind` + "`" + `.
   Kinds that Microsoft Graph filters take one upstream request each, and only if the kinds before them do not fill the
   page; DIRECT_AND_INHERITED, OVERLAPPING_PRODUCTS and DELETED_GROUP come from up to ten pages of 999 licensed users,
   see ` + "`" + `stopped` + "`" + `. A license can have findings of several kinds. A kind that cannot be read is in ` + "`" + `unavailable` + "`" + `, with an
@@ -6310,9 +6310,12 @@ type LicenseFindingConnection {
   edges: [LicenseFindingEdge!]!
   "Cursors of this page, and whether more pages exist. The last page can be empty."
   pageInfo: PageInfo!
-  "Whether reading stopped before the page was full, at ten upstream pages of users: ` + "`" + `endCursor` + "`" + ` continues."
+  """
+  Whether reading stopped before the page was full: after ten upstream pages, or because a list could not be continued.
+  ` + "`" + `endCursor` + "`" + ` continues, or tries again.
+  """
   stopped: Boolean!
-  "Kinds that could not be read for this page, with the reasons."
+  "Kinds that could not be read, or not completely, for this page, with the reasons."
   unavailable: [UnavailableFindings!]! @listSize(assumedSize: 3)
 }
 
@@ -6372,7 +6375,10 @@ type LicenseFinding {
   containedIn: SubscribedSku @upstream(once: 1)
   "The purchase of EXPIRING_SUBSCRIPTION; else null."
   companySubscription: CompanySubscription
-  "Units that become free if the finding is resolved; 0 if none does."
+  """
+  Units that become free if the finding is resolved. 0 for DIRECT_AND_INHERITED, although a unit becomes free if the
+  sources have different allotments: see ` + "`" + `dryRun` + "`" + `.
+  """
   unitsFreed: Int!
   "Monthly cost of these units; null without a price: see ` + "`" + `SubscribedSku.price` + "`" + `."
   monthlyCost: Money
