@@ -166,29 +166,106 @@ func TestUnpredictable(t *testing.T) {
 	}
 }
 
-// TestDryRunPermissions tests that the effects require the permission to read, and the errors the one to read errors.
+// TestDryRunPermissions tests that the effects require the permission to read, and the errors the one to read errors. If
+// only assignees with an error have effects, a caller who may not read errors gets the same response for all of them.
 func TestDryRunPermissions(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, emulator.Options{})
-	failing := g.nodesOf(t, "users", `first: 1, filter: {error: COUNT_VIOLATION}`, "id")[0]["id"]
-	mutation := fmt.Sprintf(`mutation { reprocessAssignments(input: {userIds: [%q], dryRun: true}) { results { outcome } effects { units errors { error } resolvedErrors { error } } } }`, failing)
-	for scopes, want := range map[string][]string{
-		write:                                 {"reprocessAssignments.effects"},
-		write + " " + read:                    {"reprocessAssignments.effects.#.errors"}, // and resolvedErrors
-		write + " " + read + " " + readErrors: nil,
+	g := startGateway(t, emulator.Options{Users: 400})
+	healthy, waits := g.inheriting(t, 1)[0], g.groupNamed(t, "Copilot – wave 2")
+	lacking := g.nodesOf(t, "users", `first: 1, filter: {error: COUNT_VIOLATION}`, "id")[0]["id"].(string)
+	abroad := g.nodesOf(t, "users", `first: 1, filter: {error: PROHIBITED_IN_USAGE_LOCATION_VIOLATION}`, "id")[0]["id"].(string)
+	const revealing = "effects"
+	for name, tt := range map[string]struct {
+		mutation, input string
+		withoutErrors   string   // path of the errors without the permission to read errors
+		with            []string // assignees that have effects with all permissions
+	}{
+		"reprocess":          {"reprocessAssignments", fmt.Sprintf(`userIds: [%q, %q]`, lacking, healthy), revealing, []string{lacking}},
+		"reprocess healthy":  {"reprocessAssignments", fmt.Sprintf(`userIds: [%q]`, healthy), revealing, nil},
+		"reprocess licenses": {"reprocessLicenseAssignment", fmt.Sprintf(`userIds: [%q, %q]`, lacking, healthy), revealing, []string{lacking}},
+		"location":           {"setUsageLocation", fmt.Sprintf(`userIds: [%q, %q], usageLocation: "CH"`, abroad, healthy), revealing, []string{abroad}},
+		"location healthy":   {"setUsageLocation", fmt.Sprintf(`userIds: [%q], usageLocation: "CH"`, healthy), revealing, nil},
+		"group":              {"reprocessGroup", fmt.Sprintf(`groupId: %q`, waits), revealing, []string{"some"}},
+		"license":            {"assignLicense", fmt.Sprintf(`assignedTo: {id: %q}, addLicenses: [{skuId: %q}]`, healthy, skuE3), "effects.#.errors", []string{healthy}},
 	} {
-		g.as(strings.Fields(scopes)...)
-		r := g.ask(mutation, nil)
-		var paths []string
-		for _, e := range clientErrors(r) {
-			if paths = append(paths, e.Path); e.Code != "FORBIDDEN" {
-				t.Errorf("%s: %s", scopes, r.raw)
+		for scopes, path := range map[string]string{write: "effects", write + " " + read: tt.withoutErrors, write + " " + read + " " + readErrors: ""} {
+			g.as(strings.Fields(scopes)...)
+			r := g.ask(fmt.Sprintf(`mutation { %s(input: {%s, dryRun: true}) { effects { assigneeId units errors { error } resolvedErrors { error } } userErrors { code } } }`, tt.mutation, tt.input), nil)
+			payload, _ := r.Data[tt.mutation].(object)
+			var paths []string
+			for _, e := range clientErrors(r) {
+				if paths = append(paths, e.Path); e.Code != "FORBIDDEN" {
+					t.Errorf("%s, %s: %s", name, scopes, r.raw)
+				}
+			}
+			var want []string
+			if path != "" {
+				want = []string{tt.mutation + "." + path}
+			}
+			if payload == nil || !slices.Equal(paths, want) || (payload["effects"] == nil) != (path == "effects") {
+				t.Errorf("%s, %s: %s", name, scopes, r.raw)
+				continue
+			}
+			assigned := slices.Compact(valuesAt(payload, "effects.assigneeId"))
+			if name == "group" && len(assigned) > 0 {
+				assigned = []string{"some"}
+			}
+			if path != "effects" && !slices.Equal(assigned, tt.with) {
+				t.Errorf("%s, %s: effects on %v, want %v", name, scopes, assigned, tt.with)
 			}
 		}
-		if slices.Sort(paths); !slices.Equal(paths, want) || len(valuesAt(r.Data, "reprocessAssignments.results.outcome")) != 1 {
-			t.Errorf("%s: %s", scopes, r.raw)
+	}
+}
+
+// TestDryRunWithoutEffects tests that a caller who does not select the effects gets no error about them.
+func TestDryRunWithoutEffects(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{})
+	person := g.unlicensed(t, 1)[0]
+	g.as(write, read)
+	if r := g.ask(fmt.Sprintf(`mutation { reprocessAssignments(input: {userIds: [%q], dryRun: true}) { results { outcome } effectsTruncated } }`, person), nil); len(r.Errors) > 0 {
+		t.Errorf("%s", r.raw)
+	}
+}
+
+// TestDryRunOfUnknownUnits tests that a number of units that Microsoft Graph does not return is no lack of units.
+func TestDryRunOfUnknownUnits(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 400})
+	people, group := g.unlicensed(t, 3), g.groupNamed(t, "Microsoft 365 E3 – EMEA")
+	g.forget()
+	g.tenant.SetVariants(emulator.Variants{CloudLicensing: "missing"})
+	g.tenant.Inject(emulator.Fault{Endpoint: skusEndpoint, Omit: []string{"consumedUnits"}, Times: -1})
+	r := g.ask(fmt.Sprintf(`mutation { addGroupMembers(input: {groupId: %q, memberIds: [%q, %q, %q], dryRun: true}) { effects { units errors { error } } } }`, group, people[0], people[1], people[2]), nil)
+	payload, _ := r.Data["addGroupMembers"].(object)
+	if effects, _ := payload["effects"].([]any); len(r.Errors) > 0 || len(effects) != 3 || len(valuesAt(payload, "effects.errors.error")) > 0 {
+		t.Errorf("%s", r.raw)
+	}
+}
+
+// TestDryRunOfRemovedErrors tests that a license that is removed resolves its error.
+func TestDryRunOfRemovedErrors(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Users: 400})
+	for _, user := range g.nodesOf(t, "users", `first: 400, filter: {state: ERROR}`, "id licenseAssignmentStates { skuId error assignedByGroupId }") {
+		for _, state := range user["licenseAssignmentStates"].([]any) {
+			state := state.(object)
+			if state["error"] == nil || state["assignedByGroupId"] == nil {
+				continue
+			}
+			payload := g.change(t, fmt.Sprintf(`mutation { removeGroupMembers(input: {groupId: %q, memberIds: [%q], dryRun: true}) { effects { skuId errors { error } resolvedErrors { error } } userErrors { code } } }`, state["assignedByGroupId"], user["id"]), nil)
+			effects, _ := payload["effects"].([]any) // null if the group was deleted
+			for _, effect := range effects {
+				if effect := effect.(object); effect["skuId"] == state["skuId"] {
+					if got := valuesAt(effect, "resolvedErrors.error"); !slices.Equal(got, []string{state["error"].(string)}) || len(effect["errors"].([]any)) > 0 {
+						t.Errorf("%v, want %v resolved", effect, state["error"])
+					}
+					return
+				}
+			}
 		}
 	}
+	t.Error("no license in error is removed")
 }
 
 // licenses are what users have: units by product, and by user and product the service plans and errors.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"licensegraph/graph/model"
+	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
 	"licensegraph/loaders"
@@ -61,6 +63,7 @@ type way struct {
 	licensing.Path
 	code  *licensing.LicenseErrorCode
 	fresh bool // the change adds it
+	took  bool // a unit of its own, which was available
 }
 
 // predictor computes a prediction from loaded values. Each run has its own.
@@ -71,6 +74,7 @@ type predictor struct {
 	free       map[string]int64 // available units, by allotment or product; absent if not computed yet
 	pools      map[string]bool  // holders whose assignments are read
 	blocked    bool             // a value is not loaded yet
+	hidden     error            // of a caller who may not read errors
 }
 
 // predict sets the prediction of a dry run. changes returns the changes of users, devices and groups, in the order in
@@ -97,7 +101,7 @@ func (c *change) predictWith(p *model.Prediction, compute func(*predictor) ([]*m
 		return
 	}
 	err := c.read(nil, func(l *loaders.Loaders) (err error) {
-		run := &predictor{l: l, free: map[string]int64{}, pools: map[string]bool{}}
+		run := &predictor{l: l, free: map[string]int64{}, pools: map[string]bool{}, hidden: predictedErrorsDenied(c.ctx)}
 		var unlisted error
 		run.skus, err = l.AllSubscribedSkus()
 		run.allotments, unlisted = l.AllAllotments() // without them, each product counts as one allotment
@@ -111,8 +115,28 @@ func (c *change) predictWith(p *model.Prediction, compute func(*predictor) ([]*m
 	})
 	if err != nil {
 		p.Effects = nil
+		if _, denied := errors.AsType[*permissionError](err); denied && !c.readsEffects() {
+			return
+		}
 		graphql.AddError(c.ctx, gqlerror.WrapPath(append(slices.Clone(graphql.GetPath(c.ctx)), ast.PathName("effects")), err))
 	}
+}
+
+// readsEffects reports whether the caller selected the effects, and may read them.
+func (c *change) readsEffects() bool {
+	payload := graphql.GetFieldContext(c.ctx).Field.Definition.Type.Name()
+	field := publicSchema().Types[payload].Fields.ForName("effects")
+	selected := slices.ContainsFunc(graphql.CollectFieldsCtx(c.ctx, []string{payload}), func(f graphql.CollectedField) bool { return f.Name == field.Name })
+	return selected && permissionOf(field.Directives).missing(identity.From(c.ctx)) == nil
+}
+
+// predictedErrorsDenied returns the error of a caller who may not read predicted errors; nil otherwise.
+func predictedErrorsDenied(ctx context.Context) error {
+	field := publicSchema().Types["PredictedEffect"].Fields.ForName("errors")
+	if missing := permissionOf(field.Directives).missing(identity.From(ctx)); missing != nil {
+		return missing
+	}
+	return nil
 }
 
 // usersOfGroup returns the IDs of at most maxPredicted users among a group's direct members, and whether there are more.
@@ -293,6 +317,11 @@ func (p *predictor) altered(effect *model.PredictedEffect, ways []way, a alterat
 		return w.Group == a.group && (a.pool == "" || w.Pool == "" || w.Pool == a.pool)
 	}
 	if a.removes {
+		for _, w := range ways {
+			if same(w) && w.code != nil {
+				effect.ResolvedErrors = append(effect.ResolvedErrors, &model.PredictedError{Error: *w.code, Message: "The license with the error is removed."})
+			}
+		}
 		return slices.DeleteFunc(ways, same)
 	}
 	found := false
@@ -338,13 +367,15 @@ func (p *predictor) take(effect *model.PredictedEffect, ways []way, i int, state
 		fail(licensing.CountViolation, "No unit is available.")
 		return
 	}
-	p.free[p.unitsKey(effect.SkuID, w.Pool)] = left - 1
+	if w.took = known; known {
+		p.free[p.unitsKey(effect.SkuID, w.Pool)] = left - 1
+	}
 }
 
-// giveBack returns the unit that a way took.
+// giveBack returns the unit that a way took, if it took one.
 func (p *predictor) giveBack(sku licensing.GUID, w way) {
-	if left, known := p.available(sku, w.Pool); known {
-		p.free[p.unitsKey(sku, w.Pool)] = left + 1
+	if w.took {
+		p.free[p.unitsKey(sku, w.Pool)]++
 	}
 }
 
@@ -499,8 +530,12 @@ func (p *predictor) poolOfGroup(groupID string, sku licensing.GUID) string {
 }
 
 // reprocessed returns the effects of reprocessing users: of each state in error, whether the error can go away.
-// located reports that instead only the usage location changes.
+// located reports that instead only the usage location changes. Which users and products have an effect reveals errors:
+// it fails for a caller who may not read them.
 func (p *predictor) reprocessed(ids []string, located bool) ([]*model.PredictedEffect, error) {
+	if p.hidden != nil {
+		return nil, p.hidden
+	}
 	assignees := each(ids, func(id string) licensing.Assignee {
 		return licensing.Assignee{Type: licensing.AssigneeUser, ID: id}
 	})

@@ -6812,8 +6812,9 @@ type ReprocessPayload {
   "One result per user, in input order. Empty if the input has none or too many."
   results: [ReprocessResult!]! @listSize(assumedSize: 20)
   """
-  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
-  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each user that passed the checks and each product with an error.
+  Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted, or if the caller lacks the scope
+  Licenses.ReadErrors: which users have an effect reveals their errors.
   """
   effects: [PredictedEffect!]
     @listSize(assumedSize: 100)
@@ -6855,8 +6856,10 @@ type SetUsageLocationPayload {
   "One result per user, in input order. Empty if the input has none or too many, or no valid location."
   results: [SetUsageLocationResult!]! @listSize(assumedSize: 20)
   """
-  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
-  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each user that passed the checks and each product with an error that can
+  go away.
+  Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted, or if the caller lacks the scope
+  Licenses.ReadErrors: which users have an effect reveals their errors.
   """
   effects: [PredictedEffect!]
     @listSize(assumedSize: 100)
@@ -6932,12 +6935,15 @@ type GroupMemberResult {
 input ReprocessGroupInput {
   "Object ID of the group."
   groupId: ID!
-  "Maximum number of users to reprocess if the group is reprocessed by its members, 1 to 100."
+  """
+  Maximum number of users to reprocess if the group is reprocessed by its members, 1 to 100. No effect with ` + "`" + `dryRun` + "`" + `.
+  """
   first: Int! = 100
-  "The ` + "`" + `endCursor` + "`" + ` of the previous call, to reprocess further members."
+  "The ` + "`" + `endCursor` + "`" + ` of the previous call, to reprocess further members. No effect with ` + "`" + `dryRun` + "`" + `."
   after: String
   """
-  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it. Costs at most 170 upstream requests.
+  Whether to check the change and predict its ` + "`" + `effects` + "`" + ` without making it: for the first 500 users of the group. ` + "`" + `first` + "`" + `
+  and ` + "`" + `after` + "`" + ` have no effect then. Costs at most 170 upstream requests.
   """
   dryRun: Boolean! = false @upstream(each: 170)
 }
@@ -6959,8 +6965,9 @@ type ReprocessGroupPayload {
     @upstream(each: 1)
     @requiresScopes(scopes: [["Licenses.Read"], ["Licenses.Read.All"]])
   """
-  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each assignee that passed the checks and each product, users of a group
-  included. Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted.
+  What the change would do, with ` + "`" + `dryRun` + "`" + `: for each user of the group and each product with an error.
+  Null without ` + "`" + `dryRun` + "`" + `, or with an error if it cannot be predicted, or if the caller lacks the scope
+  Licenses.ReadErrors: which users have an effect reveals their errors.
   """
   effects: [PredictedEffect!]
     @listSize(assumedSize: 100)
@@ -7031,7 +7038,8 @@ Predicted effect of a change on one assignee, for one product. Computed from the
 takes one unit of each allotment, and a service plan is disabled only if all assignments disable it. Not predicted:
 conflicts and dependencies of service plans, services that a usage location does not offer, and addresses in use, unless
 the assignee has the same error for the product already; effects on other products, and who gets units that become free.
-A license with an error counts with all service plans that it enables, and one of a deleted group as any other.
+A license with an error counts with all service plans that it enables, and one of a deleted group as any other. Within a
+batch, any member can get the last unit: a dry run predicts how many licenses fail, not whose.
 """
 type PredictedEffect {
   "Object ID of the assignee: a user or a device. Users of a group have an effect each."
@@ -7058,7 +7066,7 @@ type PredictedEffect {
   errors: [PredictedError!]
     @listSize(assumedSize: 1)
     @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
-  "Current errors that can be gone after the change, after reprocessing."
+  "Current errors that can be gone after the change: after reprocessing, or because the license is removed."
   resolvedErrors: [PredictedError!]
     @listSize(assumedSize: 1)
     @requiresScopes(scopes: [["Licenses.ReadErrors"], ["Licenses.ReadErrors.All"]])
