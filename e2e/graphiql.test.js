@@ -17,7 +17,7 @@ const EXAMPLES = [
   { name: 'Products', field: 'subscribedSkus' },
   { name: 'Group', field: 'group' },
   { name: 'Overview', field: 'licensingOverview' },
-  { name: 'Waste', field: 'licenseFindings' },
+  { name: 'Waste', field: 'licenseFindingsOverview' },
   { name: 'Renewals', field: 'companySubscriptions' },
   { name: 'Search', field: 'search' },
   { name: 'DryRun', field: 'updateAssignment' },
@@ -74,7 +74,7 @@ for (const [index, { name, field }] of EXAMPLES.entries()) {
     assert.ok(answer.extensions.upstream.requests > 0, 'the cost is missing');
 
     const shown = await shownAnswer(`"${field}"`);
-    assert.ok(!shown.includes('"errors"'), shown);
+    assert.ok(name === 'DryRun' || !shown.includes('"errors"'), shown); // a dry run predicts errors
     assert.match(await page.locator('.graphiql-footer').innerText(), /[1-9]\d* requests/);
     if (index === 0) {
       await page.mouse.move(0, 0);
