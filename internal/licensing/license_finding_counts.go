@@ -139,13 +139,13 @@ func (c *FindingCounts) Add(user *User) {
 		}
 	}
 	if c.Departments != nil {
-		if skus := c.freed(user); len(skus) > 0 {
+		if skus, elsewhere := c.freed(user); len(skus) > 0 {
 			department, costCenter := user.Department, (*string)(nil)
 			if user.EmployeeOrgData != nil {
 				costCenter = user.EmployeeOrgData.CostCenter
 			}
-			c.Departments.add(department, skus)
-			c.CostCenters.add(costCenter, skus)
+			c.Departments.add(department, skus, elsewhere)
+			c.CostCenters.add(costCenter, skus, elsewhere)
 		}
 	}
 }
@@ -173,8 +173,9 @@ func (t *FindingTally) Add(findings, units int32) {
 }
 
 // freed returns the products of a user of which a unit becomes free and counts in this walk: in that of the first kind
-// that frees it, and last in that of inactive accounts, which are not known in other walks.
-func (c *FindingCounts) freed(user *User) (skus []GUID) {
+// that frees it, and last in that of inactive accounts, which are not known in other walks. elsewhere reports that another
+// walk counts the user.
+func (c *FindingCounts) freed(user *User) (skus []GUID, elsewhere bool) {
 	first := map[GUID]LicenseFindingKind{}
 	for _, f := range c.freeing.OfUser(user) {
 		if _, known := first[*f.SkuID]; !known {
@@ -187,9 +188,10 @@ func (c *FindingCounts) freed(user *User) (skus []GUID) {
 		}
 		if kind, known := first[*f.SkuID]; kind == f.Kind || !known && f.Kind == InactiveAccount {
 			skus = append(skus, *f.SkuID)
+			elsewhere = elsewhere || f.Kind == InactiveAccount && len(first) > 0
 		}
 	}
-	return skus
+	return skus, elsewhere
 }
 
 // Add adds the units of other users.
@@ -205,7 +207,7 @@ func (o OrgUnits) Add(others OrgUnits) {
 	}
 }
 
-func (o OrgUnits) add(name *string, skus []GUID) {
+func (o OrgUnits) add(name *string, skus []GUID, countedElsewhere bool) {
 	key := ""
 	if name != nil {
 		key = *name
@@ -215,7 +217,9 @@ func (o OrgUnits) add(name *string, skus []GUID) {
 		unit = &OrgUnit{Units: map[GUID]int32{}}
 		o[clone(key)] = unit
 	}
-	unit.People++
+	if !countedElsewhere {
+		unit.People++
+	}
 	for _, sku := range skus {
 		unit.Units[clone(sku)]++ // which replaces an equal key
 	}

@@ -122,3 +122,42 @@ func TestFindingCountsCopyNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDoubledProducts tests which direct assignments are superfluous, by the state of the inherited one.
+func TestDoubledProducts(t *testing.T) {
+	t.Parallel()
+	sku, group := GUID("11111111-0000-4000-8000-000000000001"), "22222222-0000-4000-8000-000000000002"
+	for state, want := range map[string]int{"Active": 1, "ActiveWithError": 0, "Disabled": 0, "Error": 0, "SomethingNew": 0} {
+		direct := "Active"
+		rules := FindingRules{Kinds: []LicenseFindingKind{DirectAndInherited}}
+		user := &User{ID: "u", LicenseAssignmentStates: []*LicenseAssignmentState{
+			{SkuID: &sku, StateText: &direct}, {SkuID: &sku, StateText: &state, AssignedByGroup: &group},
+		}}
+		if got := rules.OfUser(user); len(got) != want {
+			t.Errorf("inherited license %s: %d findings, want %d", state, len(got), want)
+		}
+	}
+}
+
+// TestPeopleOfOrgUnits tests that a user with findings in two walks counts once, with each unit.
+func TestPeopleOfOrgUnits(t *testing.T) {
+	t.Parallel()
+	guest, skus := "Guest", []GUID{"11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"}
+	plan := GUID("33333333-0000-4000-8000-000000000003")
+	products := []*SubscribedSku{{SkuID: &skus[0], ServicePlans: []*ServicePlan{{ServicePlanID: &plan}}}, {SkuID: &skus[1], ServicePlans: []*ServicePlan{{ServicePlanID: &plan}}}}
+	user := &User{ID: "u", AssignedLicenses: []*AssignedLicense{{SkuID: &skus[0]}, {SkuID: &skus[1]}}}
+	for _, freeing := range []LicenseFindingKind{GuestAccount, OverlappingProducts} {
+		if user.UserType = nil; freeing == GuestAccount {
+			user.UserType = &guest
+		}
+		all := OrgUnits{}
+		for _, kind := range []LicenseFindingKind{freeing, InactiveAccount} {
+			c := NewFindingCounts(FindingWalk{Kinds: string(kind), Freeing: string(freeing), OrgUnits: true}, products)
+			c.Add(user)
+			all.Add(c.Departments)
+		}
+		if got := all[""]; got.People != 1 || got.Units[skus[0]] != 1 || got.Units[skus[1]] != 1 {
+			t.Errorf("%s: %+v", freeing, got)
+		}
+	}
+}
