@@ -538,7 +538,7 @@ func TestEdgeCosts(t *testing.T) {
 					continue // the tenant has no more
 				}
 				asked = parents
-				e.forget()
+				e.reset()
 				r := e.ask(text, nil)
 				if got := parentsOf(r); got != parents {
 					t.Fatalf("%d parents, want %d: %.1000s", got, parents, r.raw)

@@ -126,10 +126,15 @@ func (g *gateway) warm(query string) response {
 
 // forget resets the counts, faults and cool-downs.
 func (g *gateway) forget() {
+	g.reset()
+	g.waits.pass(10 * time.Second)
+}
+
+// reset is forget at the same time: no token and no capability expires.
+func (g *gateway) reset() {
 	g.tenant.ClearFaults()
 	g.tenant.ResetCounts()
 	g.waits.take()
-	g.waits.pass(10 * time.Second)
 	g.log.reset()
 }
 
