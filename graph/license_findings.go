@@ -323,8 +323,8 @@ func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor, size i
 			if err != nil || !slices.ContainsFunc(group.AssignedLicenses, func(l *licensing.AssignedLicense) bool { return l.SkuID != nil && rules.Includes(*l.SkuID) }) {
 				return nestedGroups{Group: group}, err
 			}
-			page, err := r.NestedGroupsByQuery.Get(upstream.Query{Of: group.ID, Top: maxUsers})
-			return nestedGroups{group, page.Items}, err
+			nested, err := r.NestedGroupsByGroupID.Get(group.ID)
+			return nestedGroups{group, nested}, err
 		},
 		keep: func(g nestedGroups) bool { return len(g.findings(rules)) > 0 },
 	}

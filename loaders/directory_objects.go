@@ -21,6 +21,7 @@ func (l *Loaders) addDirectoryObjects() {
 	l.DeviceByID = newLoader(l, devicesByGUID, nil)
 	l.MembersByQuery = newLoader(l, msgraph.ListMembers, nil)
 	l.MemberOfByQuery = newLoader(l, msgraph.ListMemberOf, nil)
+	l.NestedGroupsByGroupID = newLoader(l, ofGUIDs(msgraph.NestedGroupsOfGroups), nil)
 	l.OwnersByQuery = newLoader(l, msgraph.ListOwners, nil)
 	l.ManagerByUserID = newLoader(l, ofGUIDs(msgraph.ManagersOfUsers), nil)
 	l.MembersWithLicenseErrorsByQuery = newLoader(l, msgraph.ListMembersWithLicenseErrors, nil)

@@ -33,7 +33,7 @@ type Loaders struct {
 	GroupsByQuery                   *Loader[upstream.Query, upstream.Page[*licensing.Group]]
 	MembersByQuery                  *Loader[upstream.Query, upstream.Page[*licensing.Reference]]
 	MemberOfByQuery                 *Loader[upstream.Query, upstream.Page[*licensing.Reference]]
-	NestedGroupsByQuery             *Loader[upstream.Query, upstream.Page[*licensing.Group]]
+	NestedGroupsByGroupID           *Loader[string, []*licensing.Group]
 	OwnersByQuery                   *Loader[upstream.Query, upstream.Page[*licensing.Reference]]
 	ManagerByUserID                 *Loader[string, *licensing.Reference]
 	MembersWithLicenseErrorsByQuery *Loader[upstream.Query, upstream.Page[*licensing.Reference]]
@@ -105,7 +105,6 @@ func New(ctx context.Context, source Source, properties Properties) *Loaders {
 	l.addWaitingMembers()
 	l.addReports()
 	l.addLicenseFindings()
-	l.NestedGroupsByQuery = newLoader(l, msgraph.ListNestedGroups, nil)
 	l.SubscribedSkus = newLoader(l, msgraph.AllSubscribedSkus, nil)
 	l.CompanySubscriptions = newLoader(l, msgraph.AllCompanySubscriptions, nil)
 	l.LicenseChangesByKey = newLoader(l, msgraph.LicenseChangesOf, nil)

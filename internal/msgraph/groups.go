@@ -3,6 +3,7 @@ package msgraph
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"licensegraph/internal/decode"
 	"licensegraph/internal/licensing"
@@ -101,14 +102,16 @@ func (b *Batch) listMembers(q upstream.Query, selection upstream.Selection, foun
 	page(b, q, r, reference(""), found)
 }
 
-// ListNestedGroups reads a page of the groups that are direct members of a group. Permission: GroupMember.Read.All.
-var ListNestedGroups = paged("nested groups", "Group", nil, directoryPage, (*Batch).listNestedGroups)
+// NestedGroupsOfGroups reads the groups that are direct members of groups. Permission: GroupMember.Read.All.
+var NestedGroupsOfGroups = keyed("nested groups", "Group", nil, apiece, (*Batch).nestedGroupsOfGroups)
 
-func (b *Batch) listNestedGroups(q upstream.Query, _ upstream.Selection, found func(upstream.Page[*licensing.Group], error)) {
-	r := get(nestedGroupsEndpoint, at(below("/groups", q.Of, "members", "microsoft.graph.group"),
-		"$count", "true", "$select", "id,assignedLicenses", "$top", atMost(q.Top, maxDirectoryTop)))
-	r.header = advanced // a cast requires it (Microsoft Graph, "Advanced query capabilities on Microsoft Entra ID objects")
-	page(b, q, r, groupType.Read, found)
+func (b *Batch) nestedGroupsOfGroups(ids []string, _ upstream.Selection, found func(id string, nested []*licensing.Group, err error)) {
+	for _, id := range ids {
+		r := get(nestedGroupsEndpoint, at(below("/groups", id, "members", "microsoft.graph.group"),
+			"$count", "true", "$select", "id,assignedLicenses", "$top", strconv.Itoa(maxDirectoryTop)))
+		r.header = advanced // a cast requires it (Microsoft Graph, "Advanced query capabilities on Microsoft Entra ID objects")
+		b.add(all(r, groupType.Read, func(nested []*licensing.Group, err error) { found(id, nested, err) }))
+	}
 }
 
 // ListOwners reads a page of the owners of a group. Permissions: as for [ListMembers].
