@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/generated"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
@@ -165,7 +166,7 @@ func TestEdgesBlock(t *testing.T) {
 			all := loaders.New(t.Context(), noSource{}, func(string) []string {
 				return []string{"displayName", "assignedTo", "allotment", "assignments", "allotments"}
 			})
-			f := &field{reads: &reads{Loaders: all, cursors: &cursors{}, permissions: &permissions{}}, name: name, args: args, edge: e, selection: everything}
+			f := &field{reads: &reads{Loaders: all, cursors: &cursor.Sealer{}, permissions: &permissions{}}, name: name, args: args, edge: e, selection: everything}
 			if name == "Query.user" {
 				text := id
 				f.args = map[string]any{"id": &text}

@@ -6,6 +6,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
@@ -16,7 +17,7 @@ import (
 type reads struct {
 	*loaders.Loaders
 
-	cursors     *cursors
+	cursors     *cursor.Sealer
 	permissions *permissions
 	// caller is nil without authentication. onBehalfOf reports that Microsoft Graph is called on the caller's behalf.
 	caller     *identity.Caller

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -38,7 +39,7 @@ type findings struct {
 type findingSource struct {
 	kinds []licensing.LicenseFindingKind
 	// page returns the findings of at least size elements after a position, or of all that are left.
-	page func(rules licensing.FindingRules, at *cursor, size int) (findingPage, error)
+	page func(rules licensing.FindingRules, at *cursor.Position, size int) (findingPage, error)
 	// cheap reports that a page is one request.
 	cheap bool
 }
@@ -46,9 +47,9 @@ type findingSource struct {
 // findingPage is a part of the findings of a source.
 type findingPage struct {
 	findings []*licensing.LicenseFinding
-	after    []cursor // position after each finding
+	after    []cursor.Position // position after each finding
 	// end is the position after the last element, and more reports whether elements follow.
-	end           cursor
+	end           cursor.Position
 	more, stopped bool
 	unread        error
 	// failed are kinds without findings, because something that they alone require could not be read.
@@ -71,10 +72,10 @@ func (f *field) licenseFindings() (*model.LicenseFindingConnection, error) {
 		return nil, err
 	}
 	name := listName("licenseFindings", filter)
-	var start cursor
+	var start cursor.Position
 	after := arg[*string](f, "after")
 	if after != nil {
-		if start, err = f.cursors.open(name, "after", *after); err != nil {
+		if start, err = f.cursors.Open(name, "after", *after); err != nil {
 			return nil, err
 		}
 	}
@@ -204,8 +205,8 @@ func (r *findings) filterOf(kind licensing.LicenseFindingKind) upstream.Filter {
 }
 
 // ofUsers returns the pages of a list of users, of which the gateway filters those with findings if filtered is set.
-func (r *findings) ofUsers(filter upstream.Filter, filtered bool) func(licensing.FindingRules, *cursor, int) (findingPage, error) {
-	return func(rules licensing.FindingRules, at *cursor, size int) (findingPage, error) {
+func (r *findings) ofUsers(filter upstream.Filter, filtered bool) func(licensing.FindingRules, *cursor.Position, int) (findingPage, error) {
+	return func(rules licensing.FindingRules, at *cursor.Position, size int) (findingPage, error) {
 		if !filter.InactiveSince.IsZero() {
 			if missing := r.signInsDenied(); missing != nil {
 				return findingPage{}, missing
@@ -268,8 +269,8 @@ func (r *findings) loadGroupsOf(user *licensing.User) error {
 }
 
 // pageOfFindings returns the findings of at least size elements of a list.
-func pageOfFindings[R, T any](f *field, l list[R, T], at *cursor, size int, of func(T) []*licensing.LicenseFinding) (findingPage, error) {
-	part, before := 0, cursor{}
+func pageOfFindings[R, T any](f *field, l list[R, T], at *cursor.Position, size int, of func(T) []*licensing.LicenseFinding) (findingPage, error) {
+	part, before := 0, cursor.Position{}
 	if at != nil {
 		part, before = at.Part, *at
 		before.Part, before.Source = 0, 0
@@ -315,7 +316,7 @@ func (g nestedGroups) findings(rules licensing.FindingRules) (found []*licensing
 }
 
 // nestedGroups returns a page of the groups that are members of groups with products.
-func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor, size int) (findingPage, error) {
+func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor.Position, size int) (findingPage, error) {
 	l := list[*licensing.Group, nestedGroups]{
 		query: upstream.Query{Filter: upstream.Filter{Licensed: upstream.Yes}}, typeName: "Group", maxTop: groupsAtOnce, loader: r.GroupsByQuery,
 		complete: func(q upstream.Query, group *licensing.Group) (nestedGroups, error) {
@@ -332,7 +333,7 @@ func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor, size i
 }
 
 // unusedUnits returns the findings about products.
-func (r *findings) unusedUnits(rules licensing.FindingRules, at *cursor, _ int) (findingPage, error) {
+func (r *findings) unusedUnits(rules licensing.FindingRules, at *cursor.Position, _ int) (findingPage, error) {
 	skus, err := r.AllSubscribedSkus()
 	if err != nil {
 		return findingPage{}, err
@@ -341,7 +342,7 @@ func (r *findings) unusedUnits(rules licensing.FindingRules, at *cursor, _ int) 
 }
 
 // expiring returns the findings about purchases.
-func (r *findings) expiring(rules licensing.FindingRules, at *cursor, _ int) (findingPage, error) {
+func (r *findings) expiring(rules licensing.FindingRules, at *cursor.Position, _ int) (findingPage, error) {
 	purchases, err := r.AllCompanySubscriptions()
 	if err != nil {
 		return findingPage{}, err
@@ -354,7 +355,7 @@ func (r *findings) expiring(rules licensing.FindingRules, at *cursor, _ int) (fi
 
 // pageInMemory returns the findings about the elements of a complete list after a position, without other products. A
 // position is an element, which stays in the list when its finding is resolved.
-func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor, all []T, of func(T) *licensing.LicenseFinding, unread error) (p findingPage, err error) {
+func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor.Position, all []T, of func(T) *licensing.LicenseFinding, unread error) (p findingPage, err error) {
 	if at != nil && at.ID != "" {
 		i, err := placeOf(all, at.ID, "after")
 		if err != nil {
@@ -365,7 +366,7 @@ func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor, al
 	p.unread = unread
 	for _, item := range all {
 		if f := of(item); f != nil && f.SkuID != nil && rules.Includes(*f.SkuID) {
-			p.findings, p.after = append(p.findings, f), append(p.after, cursor{ID: item.ObjectID()})
+			p.findings, p.after = append(p.findings, f), append(p.after, cursor.Position{ID: item.ObjectID()})
 		}
 	}
 	return p, nil
@@ -374,12 +375,12 @@ func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor, al
 // findingWalk fills a page of findings.
 type findingWalk struct {
 	findings
-	start cursor
+	start cursor.Position
 	size  int
 
 	found       []*licensing.LicenseFinding
-	after       []cursor
-	end         *cursor // nil at the end of the last source
+	after       []cursor.Position
+	end         *cursor.Position // nil at the end of the last source
 	stopped     bool
 	unread      error
 	unavailable []*model.UnavailableFindings
@@ -391,8 +392,8 @@ func (w *findingWalk) run() error {
 	sources := w.sources()
 	for i := w.start.Source; i < len(sources); i++ {
 		source := sources[i]
-		var at *cursor
-		if i == w.start.Source && w.start != (cursor{Source: i}) {
+		var at *cursor.Position
+		if i == w.start.Source && w.start != (cursor.Position{Source: i}) {
 			at = &w.start
 		}
 		rules := w.rules
@@ -463,7 +464,7 @@ func (w *findingWalk) add(source int, last bool, p findingPage) bool {
 		end.Source, w.stopped = source, p.stopped
 		w.end = &end
 	case !last:
-		w.end = &cursor{Source: source + 1}
+		w.end = &cursor.Position{Source: source + 1}
 	default:
 		w.end = nil
 	}
@@ -481,13 +482,13 @@ func (w *findingWalk) connection(name string, after bool) *model.LicenseFindingC
 		result.Nodes = []*licensing.LicenseFinding{}
 	}
 	result.PageInfo = &model.PageInfo{HasNextPage: w.end != nil, HasPreviousPage: after}
-	result.Cursor = func(i int) string { return w.cursors.seal(name, w.after[i]) }
+	result.Cursor = func(i int) string { return w.cursors.Seal(name, w.after[i]) }
 	if len(w.found) > 0 {
 		result.PageInfo.Start = func() string { return result.Cursor(0) }
 		result.PageInfo.End = func() string { return result.Cursor(len(w.found) - 1) }
 	}
 	if w.end != nil {
-		result.PageInfo.End = func() string { return w.cursors.seal(name, *w.end) }
+		result.PageInfo.End = func() string { return w.cursors.Seal(name, *w.end) }
 	}
 	if w.unread != nil {
 		result.SetReadError(w.unread)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -115,7 +116,7 @@ func (c *findingCounts) fail(err error, kinds ...licensing.LicenseFindingKind) {
 }
 
 // countPage counts the findings of a source that is not about users.
-func (c *findingCounts) countPage(kind licensing.LicenseFindingKind, page func(licensing.FindingRules, *cursor, int) (findingPage, error)) error {
+func (c *findingCounts) countPage(kind licensing.LicenseFindingKind, page func(licensing.FindingRules, *cursor.Position, int) (findingPage, error)) error {
 	if !slices.Contains(c.rules.Kinds, kind) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -15,7 +16,7 @@ const maxMemoryPage = 1000
 
 // memoryPage is the validated paging arguments of such a list.
 type memoryPage struct {
-	cursors       *cursors
+	cursors       *cursor.Sealer
 	name          string
 	after, before string // element IDs; empty for the ends of the list
 	size          int
@@ -49,7 +50,7 @@ func (f *field) elementAt(name, argument string) (string, error) {
 	if text == nil {
 		return "", nil
 	}
-	at, err := f.cursors.open(name, argument, *text)
+	at, err := f.cursors.Open(name, argument, *text)
 	return at.ID, err
 }
 
@@ -81,7 +82,7 @@ func memoryConnection[T licensing.Node](p memoryPage, items []T) (*model.Connect
 		Nodes:    items[start:end:end],
 		PageInfo: &model.PageInfo{HasPreviousPage: start > 0, HasNextPage: end < len(items)},
 		Cursor: func(i int) string {
-			return p.cursors.seal(p.name, cursor{ID: items[start+i].ObjectID()})
+			return p.cursors.Seal(p.name, cursor.Position{ID: items[start+i].ObjectID()})
 		},
 		Total: &total,
 	}

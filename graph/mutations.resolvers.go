@@ -67,7 +67,7 @@ func (r *mutationResolver) RemoveGroupMembers(ctx context.Context, input model.G
 }
 
 func (r *mutationResolver) ReprocessGroup(ctx context.Context, input model.ReprocessGroupInput) (*model.ReprocessGroupPayload, error) {
-	payload, err := newChange(ctx, input.DryRun).reprocessGroup(input, r.cursors.of(identity.From(ctx)))
+	payload, err := newChange(ctx, input.DryRun).reprocessGroup(input, r.cursors.Of(identity.From(ctx)))
 	return prefetchPayload(ctx, r.Resolver, payload, err)
 }
 

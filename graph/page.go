@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -66,9 +67,9 @@ func asReturned[T any](_ upstream.Query, item T) (T, error) { return item, nil }
 // walk fills a page of a connection from upstream pages.
 type walk[R, T any] struct {
 	list    list[R, T]
-	cursors *cursors
+	cursors *cursor.Sealer
 	page    page[T]
-	at      cursor // next read
+	at      cursor.Position // next read
 
 	// walked are the pages read since the start or the last restart.
 	walked   []place
@@ -78,7 +79,7 @@ type walk[R, T any] struct {
 }
 
 // place is the position of an upstream page, and the page's position before it.
-type place struct{ at, end cursor }
+type place struct{ at, end cursor.Position }
 
 // walk validates the arguments and returns the walk that fills their page.
 func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], error) {
@@ -89,7 +90,7 @@ func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], er
 	if after == nil {
 		return l.walkFrom(f, nil, size), nil
 	}
-	at, err := f.cursors.open(l.name, "after", *after)
+	at, err := f.cursors.Open(l.name, "after", *after)
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +98,8 @@ func (l list[R, T]) walk(f *field, first *int32, after *string) (*walk[R, T], er
 }
 
 // walkFrom returns the walk that fills a page after a position; the first page without one.
-func (l list[R, T]) walkFrom(f *field, after *cursor, size int) *walk[R, T] {
-	at := cursor{Counted: l.counted}
+func (l list[R, T]) walkFrom(f *field, after *cursor.Position, size int) *walk[R, T] {
+	at := cursor.Position{Counted: l.counted}
 	if l.maxTop == 0 {
 		l.maxTop = l.loader.LargestPage()
 	}
@@ -133,7 +134,7 @@ func (l list[R, T]) wanted(size int) int {
 
 // top returns the size of the first upstream page. A filtered list keeps the size in its cursor, so that the next
 // link starts after the elements already read.
-func (l list[R, T]) top(at cursor, size int) int {
+func (l list[R, T]) top(at cursor.Position, size int) int {
 	if l.keep != nil && at.Top > 0 && readPerMatch*size/at.Top < maxSmallPages {
 		return min(at.Top, l.maxTop)
 	}
@@ -142,7 +143,7 @@ func (l list[R, T]) top(at cursor, size int) int {
 
 // nearer returns the position to read from. A next link fixes its page size: if that takes many more requests, and
 // the position is near the start of the list, reading restarts there with larger pages.
-func (l list[R, T]) nearer(at cursor, size int) cursor {
+func (l list[R, T]) nearer(at cursor.Position, size int) cursor.Position {
 	if at.Link == "" {
 		return at
 	}
@@ -151,7 +152,7 @@ func (l list[R, T]) nearer(at cursor, size int) cursor {
 		wanted = readPerMatch * size
 	}
 	if before <= l.maxTop && wanted/max(1, at.Top) >= maxSmallPages*((before+wanted)/l.maxTop+1) {
-		return cursor{Skip: before, Counted: at.Counted}
+		return cursor.Position{Skip: before, Counted: at.Counted}
 	}
 	return at
 }
@@ -240,7 +241,7 @@ func (w *walk[R, T]) add(q upstream.Query, sent upstream.Page[R], items []elemen
 	if sent.Next != "" && (slices.ContainsFunc(w.walked, func(before place) bool { return before.at.Link == sent.Next }) || w.progress.Page(sent.IDs) != nil) {
 		return false, &upstream.Error{Kind: upstream.ErrEndless, Operation: "a list of " + w.list.typeName}
 	}
-	w.at = cursor{Link: sent.Next, Top: w.at.Top, Before: w.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
+	w.at = cursor.Position{Link: sent.Next, Top: w.at.Top, Before: w.page.end.Before + len(items), Shown: q.Shown, Counted: q.Count}
 	budget := maxUpstreamPages
 	if w.list.keep != nil {
 		budget = scanBudget
@@ -251,8 +252,8 @@ func (w *walk[R, T]) add(q upstream.Query, sent upstream.Page[R], items []elemen
 		return true, nil
 	}
 	if w.list.keep != nil && q.Top < w.list.maxTop && w.far(q, items) {
-		w.page.end = cursor{Skip: w.page.end.Before + w.page.end.Skip}
-		w.at = cursor{Top: w.list.maxTop, Shown: q.Shown, Counted: q.Count}
+		w.page.end = cursor.Position{Skip: w.page.end.Before + w.page.end.Skip}
+		w.at = cursor.Position{Top: w.list.maxTop, Shown: q.Shown, Counted: q.Count}
 		w.walked = nil
 	}
 	return false, nil
@@ -300,7 +301,7 @@ func (w *walk[R, T]) back(to int) {
 }
 
 // resume returns a position with what is required to continue there.
-func (w *walk[R, T]) resume(at cursor) cursor {
+func (w *walk[R, T]) resume(at cursor.Position) cursor.Position {
 	at.Counted = w.at.Counted
 	if at.Link != "" {
 		at.Top, at.Shown = w.at.Top, w.at.Shown
@@ -317,7 +318,7 @@ func (w *walk[R, T]) resume(at cursor) cursor {
 
 // connection returns the filled page.
 func (w *walk[R, T]) connection() *model.Connection[T] {
-	result := w.page.connection(func(at cursor) string { return w.cursors.seal(w.list.name, w.resume(at)) })
+	result := w.page.connection(func(at cursor.Position) string { return w.cursors.Seal(w.list.name, w.resume(at)) })
 	if w.page.readError != nil {
 		result.SetReadError(w.page.readError)
 	}
@@ -365,8 +366,8 @@ type page[T any] struct {
 	first   int
 	after   bool
 	items   []T
-	places  []cursor // after each item
-	end     cursor   // after the last item or upstream page
+	places  []cursor.Position // after each item
+	end     cursor.Position   // after the last item or upstream page
 	more    bool
 	stopped bool // by the budget
 	count   *int32
@@ -390,7 +391,7 @@ func idOf[T any](item T) string {
 
 // add adds the matching elements of an upstream page and reports whether the page is complete. next is the position
 // of the next upstream page.
-func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) error, next cursor) bool {
+func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) error, next cursor.Position) bool {
 	start, taken := p.end, false
 	p.grow(len(items))
 	for i := start.Skip; i < len(items); i++ {
@@ -417,12 +418,12 @@ func (p *page[T]) add(items []element[T], keep func(T) bool, readError func(T) e
 		if p.readError == nil {
 			p.readError = why
 		}
-		p.end = cursor{Link: start.Link, Before: start.Before, Skip: i + 1}
+		p.end = cursor.Position{Link: start.Link, Before: start.Before, Skip: i + 1}
 		p.items, p.places, taken = append(p.items, items[i].value), append(p.places, p.end), true
 	}
-	p.end = cursor{Link: start.Link, Before: start.Before, Skip: len(items)}
+	p.end = cursor.Position{Link: start.Link, Before: start.Before, Skip: len(items)}
 	if p.more = next.Link != ""; p.more {
-		p.end = cursor{Link: next.Link, Before: next.Before, Skip: max(0, start.Skip-len(items))} // an upstream page can be short
+		p.end = cursor.Position{Link: next.Link, Before: next.Before, Skip: max(0, start.Skip-len(items))} // an upstream page can be short
 	}
 	if taken {
 		p.places[len(p.places)-1] = p.end
@@ -455,7 +456,7 @@ func (p *page[T]) see(items []element[T]) {
 	}
 }
 
-func (p *page[T]) connection(seal func(cursor) string) *model.Connection[T] {
+func (p *page[T]) connection(seal func(cursor.Position) string) *model.Connection[T] {
 	result := &model.Connection[T]{
 		Nodes:    p.items,
 		PageInfo: &model.PageInfo{HasNextPage: p.more, HasPreviousPage: p.after},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"licensegraph/internal/upstream"
@@ -15,7 +16,7 @@ import (
 var reprocessGroupProperties = map[string][]string{"Group": {"id"}, "DirectoryObject": {"id"}}
 
 // reprocessGroup reprocesses a group by one request or, where the tenant does not provide it, by its members.
-func (c *change) reprocessGroup(input model.ReprocessGroupInput, cursors *cursors) (*model.ReprocessGroupPayload, error) {
+func (c *change) reprocessGroup(input model.ReprocessGroupInput, cursors *cursor.Sealer) (*model.ReprocessGroupPayload, error) {
 	payload := &model.ReprocessGroupPayload{Results: []*model.ReprocessResult{}}
 	guid, ok := licensing.ParseGUID(input.GroupID)
 	if !ok {
@@ -26,7 +27,7 @@ func (c *change) reprocessGroup(input model.ReprocessGroupInput, cursors *cursor
 		c.userError(model.UserErrorInvalid, err.Error(), "first")
 	}
 	if input.After != nil {
-		if _, err := cursors.open(reprocessedList(groupID), "after", *input.After); err != nil {
+		if _, err := cursors.Open(reprocessedList(groupID), "after", *input.After); err != nil {
 			c.userError(model.UserErrorInvalid, err.Error(), "after")
 		}
 	}
@@ -105,7 +106,7 @@ func (c *change) reprocessWhole(groupID string, payload *model.ReprocessGroupPay
 
 // usersOf returns a page of the users among a group's direct members. It returns nil if there is no such group, and adds
 // a user error.
-func (c *change) usersOf(groupID string, input model.ReprocessGroupInput, cursors *cursors) (page *model.DirectoryObjectConnection, err error) {
+func (c *change) usersOf(groupID string, input model.ReprocessGroupInput, cursors *cursor.Sealer) (page *model.DirectoryObjectConnection, err error) {
 	err = c.read(reprocessGroupProperties, func(l *loaders.Loaders) (err error) {
 		page, err = connectionOf(&field{reads: &reads{Loaders: l, cursors: cursors}}, list[*licensing.Reference, licensing.DirectoryObject]{
 			name: reprocessedList(groupID), query: upstream.Query{Of: groupID}, maxFirst: maxWrites, typeName: "DirectoryObject",

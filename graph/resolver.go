@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"licensegraph/graph/columns"
+	"licensegraph/graph/cursor"
 	"licensegraph/graph/generated"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/licensing"
@@ -79,7 +80,7 @@ type AnswerCounter = columns.Counter
 // Resolver is the root of the resolvers.
 type Resolver struct {
 	options     Options
-	cursors     *cursors
+	cursors     *cursor.Sealer
 	permissions *permissions
 }
 
@@ -87,12 +88,12 @@ var _ generated.ResolverRoot = (*Resolver)(nil)
 
 // New returns the resolvers. It fails if a cursor key has the wrong size.
 func New(options Options) (*Resolver, error) {
-	c, err := newCursors(options.CursorKeys, options.TenantID)
+	c, err := cursor.New(options.CursorKeys, options.TenantID)
 	return &Resolver{options: options, cursors: c, permissions: newPermissions(publicSchema())}, err
 }
 
 // ChangeCursorKeys replaces the cursor keys. It fails if there is none or one has the wrong size.
-func (r *Resolver) ChangeCursorKeys(keys [][]byte) error { return r.cursors.change(keys) }
+func (r *Resolver) ChangeCursorKeys(keys [][]byte) error { return r.cursors.ChangeKeys(keys) }
 
 // Schema returns the executable schema.
 func (r *Resolver) Schema() graphql.ExecutableSchema {
@@ -109,6 +110,6 @@ func (r *Resolver) newLoaders(ctx context.Context, source loaders.Source, op *gr
 // reads returns what the fields of an operation of the caller in ctx share.
 func (r *Resolver) reads(ctx context.Context, all *loaders.Loaders) *reads {
 	caller := identity.From(ctx)
-	return &reads{Loaders: all, cursors: r.cursors.of(caller), permissions: r.permissions, caller: caller, onBehalfOf: r.options.OnBehalfOf,
+	return &reads{Loaders: all, cursors: r.cursors.Of(caller), permissions: r.permissions, caller: caller, onBehalfOf: r.options.OnBehalfOf,
 		mayWrite: r.options.AllowWrites && r.permissions.permitChange(caller)}
 }

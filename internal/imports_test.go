@@ -58,8 +58,9 @@ var arrows = map[string][]string{
 	"loaders":                          {"internal/licensing", "internal/msgraph", "internal/upstream"},
 	"graph/model":                      {"internal/licensing", "internal/upstream"},
 	"graph/columns":                    nil,
+	"graph/cursor":                     {"internal/identity", "internal/upstream"},
 	"graph/generated":                  {"graph/columns", "graph/model", "internal/licensing"},
-	"graph":                            {"graph/columns", "graph/generated", "graph/model", "internal/identity", "internal/licensing", "internal/upstream", "loaders"},
+	"graph":                            {"graph/columns", "graph/cursor", "graph/generated", "graph/model", "internal/identity", "internal/licensing", "internal/upstream", "loaders"},
 	"server":                           {"graph", "internal/config", "internal/documents", "internal/embedded", "internal/emulator", "internal/entra", "internal/execution", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/refdata", "internal/transport", "internal/upstream", "loaders", "schema"},
 }
 

@@ -1,4 +1,5 @@
-package graph
+// Package cursor encrypts positions in lists as cursors.
+package cursor
 
 import (
 	"bytes"
@@ -21,8 +22,8 @@ import (
 	"licensegraph/internal/upstream"
 )
 
-// cursor is a position in a list: after element Skip of an upstream page.
-type cursor struct {
+// Position is a position in a list: after element Skip of an upstream page.
+type Position struct {
 	// Link is the URL of the upstream page (@odata.nextLink); empty for the first.
 	Link string `json:"l,omitempty"`
 	// Top is the page size that Link fixes.
@@ -42,37 +43,37 @@ type cursor struct {
 	Part   int `json:"e,omitempty"`
 }
 
-// cursors encrypts cursors, so that clients can neither read nor forge them: a cursor has the URL to which the
-// gateway sends its token next. Replicas with the same keys accept each other's cursors.
-type cursors struct {
-	keys   *atomic.Pointer[cursorKeys]
+// Sealer encrypts positions to cursors, so that clients can neither read nor forge them: a position has the URL to which
+// the gateway sends its token next. Replicas with the same keys accept each other's cursors.
+type Sealer struct {
+	keys   *atomic.Pointer[keySet]
 	tenant string
 }
 
-// cursorKeys are the keys that decrypt cursors. The first one also encrypts.
-type cursorKeys []cursorKey
+// keySet are the keys that decrypt cursors. The first one also encrypts.
+type keySet []key
 
-// cursorKey encrypts with AES-256-GCM. The nonce is derived from the plaintext, so that equal positions have equal
+// key encrypts with AES-256-GCM. The nonce is derived from the plaintext, so that equal positions have equal
 // cursors and a client can compare responses (deterministic authenticated encryption, RFC 5297, section 1.3.2).
-type cursorKey struct {
+type key struct {
 	aead  cipher.AEAD
 	nonce []byte // HMAC key that derives nonces
 }
 
-func newCursorKey(key []byte) (cursorKey, error) {
-	block, err := aes.NewCipher(key)
+func newKey(secret []byte) (key, error) {
+	block, err := aes.NewCipher(secret)
 	if err != nil {
-		return cursorKey{}, err
+		return key{}, err
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		return cursorKey{}, err
+		return key{}, err
 	}
-	nonce, err := hkdf.Expand(sha256.New, key, "cursor nonce", sha256.Size)
-	return cursorKey{aead, nonce}, err
+	nonce, err := hkdf.Expand(sha256.New, secret, "cursor nonce", sha256.Size)
+	return key{aead, nonce}, err
 }
 
-func (k cursorKey) seal(plain, scope []byte) []byte {
+func (k key) seal(plain, scope []byte) []byte {
 	mac := hmac.New(sha256.New, k.nonce)
 	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(scope))))
 	mac.Write(scope)
@@ -81,7 +82,7 @@ func (k cursorKey) seal(plain, scope []byte) []byte {
 	return k.aead.Seal(nonce, nonce, plain, scope)
 }
 
-func (k cursorKey) open(sealed, scope []byte) ([]byte, error) {
+func (k key) open(sealed, scope []byte) ([]byte, error) {
 	size := k.aead.NonceSize()
 	if len(sealed) < size {
 		return nil, errors.New("too short")
@@ -90,31 +91,31 @@ func (k cursorKey) open(sealed, scope []byte) ([]byte, error) {
 }
 
 const (
-	// cursorKeySize is the key size of AES-256 in bytes.
-	cursorKeySize = 32
-	// maxCursor limits the length of a cursor in bytes.
-	maxCursor = 8 << 10
+	// keySize is the key size of AES-256 in bytes.
+	keySize = 32
+	// maxLength limits the length of a cursor in bytes.
+	maxLength = 8 << 10
 )
 
-// cursorEncoding is strict: each cursor has one text.
-var cursorEncoding = base64.RawURLEncoding.Strict()
+// encoding is strict: each cursor has one text.
+var encoding = base64.RawURLEncoding.Strict()
 
-func newCursors(keys [][]byte, tenant string) (*cursors, error) {
-	c := &cursors{keys: &atomic.Pointer[cursorKeys]{}, tenant: tenant}
-	return c, c.change(keys)
+func New(keys [][]byte, tenant string) (*Sealer, error) {
+	c := &Sealer{keys: &atomic.Pointer[keySet]{}, tenant: tenant}
+	return c, c.ChangeKeys(keys)
 }
 
-// change replaces the keys. It fails if there is none or one has the wrong size.
-func (c *cursors) change(keys [][]byte) error {
+// ChangeKeys replaces the keys. It fails if there is none or one has the wrong size.
+func (c *Sealer) ChangeKeys(keys [][]byte) error {
 	if len(keys) == 0 {
 		return errors.New("a cursor key is missing")
 	}
-	var all cursorKeys
+	var all keySet
 	for _, key := range keys {
-		if len(key) != cursorKeySize {
-			return fmt.Errorf("a cursor key has %d bytes, not %d", cursorKeySize, len(key))
+		if len(key) != keySize {
+			return fmt.Errorf("a cursor key has %d bytes, not %d", keySize, len(key))
 		}
-		made, err := newCursorKey(key)
+		made, err := newKey(key)
 		if err != nil {
 			return err
 		}
@@ -124,12 +125,12 @@ func (c *cursors) change(keys [][]byte) error {
 	return nil
 }
 
-// of returns the cursors of the caller's tenant.
-func (c *cursors) of(caller *identity.Caller) *cursors {
+// Of returns the sealer of the caller's tenant.
+func (c *Sealer) Of(caller *identity.Caller) *Sealer {
 	if caller == nil || caller.TenantID == c.tenant {
 		return c
 	}
-	return &cursors{keys: c.keys, tenant: caller.TenantID}
+	return &Sealer{keys: c.keys, tenant: caller.TenantID}
 }
 
 // compressors are pooled: each allocates about 1 MB.
@@ -138,26 +139,26 @@ var compressors = sync.Pool{New: func() any {
 	return compressor
 }}
 
-// seal encrypts a cursor, bound to the tenant and to one list: a field and its arguments except the page size.
-func (c *cursors) seal(list string, at cursor) string {
+// Seal encrypts a position, bound to the tenant and to one list: a field and its arguments except the page size.
+func (c *Sealer) Seal(list string, at Position) string {
 	var plain bytes.Buffer
 	compressed := compressors.Get().(*flate.Writer)
 	defer compressors.Put(compressed)
 	compressed.Reset(&plain)
 	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer does not fail
 	compressed.Close()                     //nolint:errcheck // a buffer does not fail
-	return cursorEncoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
+	return encoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
 }
 
-// open decrypts a cursor that was passed in an argument. It returns an InputError unless the cursor belongs to the
+// Open decrypts a cursor that was passed in an argument. It returns an InputError unless the cursor belongs to the
 // list and the tenant.
-func (c *cursors) open(list, argument, text string) (cursor, error) {
+func (c *Sealer) Open(list, argument, text string) (Position, error) {
 	foreign := &upstream.InputError{Message: "the cursor in `" + argument + "` does not belong to this list: use a cursor of a page with the same arguments, from the same gateway"}
-	var at cursor
-	if len(text) > maxCursor {
+	var at Position
+	if len(text) > maxLength {
 		return at, foreign
 	}
-	sealed, err := cursorEncoding.DecodeString(text)
+	sealed, err := encoding.DecodeString(text)
 	if err != nil {
 		return at, foreign
 	}
@@ -170,10 +171,10 @@ func (c *cursors) open(list, argument, text string) (cursor, error) {
 	if err != nil {
 		return at, foreign
 	}
-	if err := json.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(plain)), 4*maxCursor)).Decode(&at); err != nil {
+	if err := json.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(plain)), 4*maxLength)).Decode(&at); err != nil {
 		return at, foreign
 	}
 	return at, nil
 }
 
-func (c *cursors) scope(list string) []byte { return []byte(c.tenant + "\x00" + list) }
+func (c *Sealer) scope(list string) []byte { return []byte(c.tenant + "\x00" + list) }
