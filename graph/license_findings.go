@@ -482,13 +482,14 @@ func (w *findingWalk) connection(name string, after bool) *model.LicenseFindingC
 		result.Nodes = []*licensing.LicenseFinding{}
 	}
 	result.PageInfo = &model.PageInfo{HasNextPage: w.end != nil, HasPreviousPage: after}
-	result.Cursor = func(i int) string { return w.cursors.Seal(name, w.after[i]) }
+	seal := w.cursors.In(name)
+	result.Cursor = func(i int) string { return seal(w.after[i]) }
 	if len(w.found) > 0 {
 		result.PageInfo.Start = func() string { return result.Cursor(0) }
 		result.PageInfo.End = func() string { return result.Cursor(len(w.found) - 1) }
 	}
 	if w.end != nil {
-		result.PageInfo.End = func() string { return w.cursors.Seal(name, *w.end) }
+		result.PageInfo.End = func() string { return seal(*w.end) }
 	}
 	if w.unread != nil {
 		result.SetReadError(w.unread)

@@ -77,12 +77,12 @@ func memoryConnection[T licensing.Node](p memoryPage, items []T) (*model.Connect
 	} else {
 		end = min(end, start+p.size)
 	}
-	total := int32(len(items))
+	total, seal := int32(len(items)), p.cursors.In(p.name)
 	result := &model.Connection[T]{
 		Nodes:    items[start:end:end],
 		PageInfo: &model.PageInfo{HasPreviousPage: start > 0, HasNextPage: end < len(items)},
 		Cursor: func(i int) string {
-			return p.cursors.Seal(p.name, cursor.Position{ID: items[start+i].ObjectID()})
+			return seal(cursor.Position{ID: items[start+i].ObjectID()})
 		},
 		Total: &total,
 	}

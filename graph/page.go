@@ -318,7 +318,8 @@ func (w *walk[R, T]) resume(at cursor.Position) cursor.Position {
 
 // connection returns the filled page.
 func (w *walk[R, T]) connection() *model.Connection[T] {
-	result := w.page.connection(func(at cursor.Position) string { return w.cursors.Seal(w.list.name, w.resume(at)) })
+	seal := w.cursors.In(w.list.name)
+	result := w.page.connection(func(at cursor.Position) string { return seal(w.resume(at)) })
 	if w.page.readError != nil {
 		result.SetReadError(w.page.readError)
 	}

@@ -3,6 +3,7 @@ package cursor
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"crypto/aes"
 	"crypto/cipher"
@@ -31,16 +32,17 @@ type Position struct {
 	// Before is the number of list elements before the page at Link.
 	Before int `json:"b,omitempty"`
 	// Skip is the number of elements of the page before the position.
-	Skip int `json:"s,omitempty"`
+	Skip int `json:"-"`
 	// Shown are the selected properties that Link fixes, joined with commas.
 	Shown string `json:"p,omitempty"`
 	// Counted reports that the first page was read with $count, which can change the order of the list.
 	Counted bool `json:"c,omitempty"`
 	// ID is the element at the position, in a list that is paged by the gateway.
-	ID string `json:"i,omitempty"`
-	// Source is the source of findings, and Part the number of findings of the next element before the position.
+	ID string `json:"-"`
+	// Source is the source of findings.
 	Source int `json:"f,omitempty"`
-	Part   int `json:"e,omitempty"`
+	// Part is the number of findings of the next element before the position.
+	Part int `json:"-"`
 }
 
 // Sealer encrypts positions to cursors, so that clients can neither read nor forge them: a position has the URL to which
@@ -139,15 +141,43 @@ var compressors = sync.Pool{New: func() any {
 	return compressor
 }}
 
-// Seal encrypts a position, bound to the tenant and to one list: a field and its arguments except the page size.
-func (c *Sealer) Seal(list string, at Position) string {
-	var plain bytes.Buffer
-	compressed := compressors.Get().(*flate.Writer)
-	defer compressors.Put(compressed)
-	compressed.Reset(&plain)
-	json.NewEncoder(compressed).Encode(at) //nolint:errcheck // a buffer does not fail
-	compressed.Close()                     //nolint:errcheck // a buffer does not fail
-	return encoding.EncodeToString((*c.keys.Load())[0].seal(plain.Bytes(), c.scope(list)))
+// In returns the function that encrypts positions in one list, a field and its arguments except the page size. Cursors
+// are bound to the list and the tenant. Positions in the same upstream page share the work.
+func (c *Sealer) In(list string) func(Position) string {
+	var last atomic.Pointer[compressedPage]
+	scope := c.scope(list)
+	return func(at Position) string {
+		page := at
+		page.Skip, page.Part, page.ID = 0, 0, ""
+		shared := last.Load()
+		if shared == nil || shared.page != page {
+			shared = &compressedPage{page, compressed(page)}
+			last.Store(shared)
+		}
+		plain := make([]byte, 0, 3*binary.MaxVarintLen64+len(at.ID)+len(shared.text))
+		plain = binary.AppendUvarint(plain, uint64(at.Skip))
+		plain = binary.AppendUvarint(plain, uint64(at.Part))
+		plain = binary.AppendUvarint(plain, uint64(len(at.ID)))
+		plain = append(append(plain, at.ID...), shared.text...)
+		return encoding.EncodeToString((*c.keys.Load())[0].seal(plain, scope))
+	}
+}
+
+// compressedPage is the compressed text of a position without what differs in an upstream page.
+type compressedPage struct {
+	page Position
+	text []byte
+}
+
+// compressed returns the compressed JSON of a position.
+func compressed(page Position) []byte {
+	var text bytes.Buffer
+	compressor := compressors.Get().(*flate.Writer)
+	defer compressors.Put(compressor)
+	compressor.Reset(&text)
+	json.NewEncoder(compressor).Encode(page) //nolint:errcheck // a buffer does not fail
+	compressor.Close()                       //nolint:errcheck // a buffer does not fail
+	return text.Bytes()
 }
 
 // Open decrypts a cursor that was passed in an argument. It returns an InputError unless the cursor belongs to the
@@ -171,10 +201,29 @@ func (c *Sealer) Open(list, argument, text string) (Position, error) {
 	if err != nil {
 		return at, foreign
 	}
-	if err := json.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(plain)), 4*maxLength)).Decode(&at); err != nil {
+	if at, err = read(plain); err != nil {
 		return at, foreign
 	}
 	return at, nil
+}
+
+// read returns the position in a decrypted cursor.
+func read(plain []byte) (Position, error) {
+	text := bytes.NewReader(plain)
+	skip, err := binary.ReadUvarint(text)
+	part, err2 := binary.ReadUvarint(text)
+	length, err3 := binary.ReadUvarint(text)
+	if err = cmp.Or(err, err2, err3); err != nil {
+		return Position{}, err
+	}
+	id := make([]byte, min(length, maxLength))
+	if _, err := io.ReadFull(text, id); err != nil {
+		return Position{}, err
+	}
+	var at Position
+	err = json.NewDecoder(io.LimitReader(flate.NewReader(text), 4*maxLength)).Decode(&at)
+	at.Skip, at.Part, at.ID = int(skip), int(part), string(id)
+	return at, err
 }
 
 func (c *Sealer) scope(list string) []byte { return []byte(c.tenant + "\x00" + list) }

@@ -38,14 +38,15 @@ func TestCursorRoundTrip(t *testing.T) {
 	for _, at := range []Position{
 		{},
 		{Top: 50, Skip: 3},
+		{ID: "a", Source: 4, Part: 2},
 		{Link: "/users?$skiptoken=x", Shown: "id,displayName"},
 		{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 400), Skip: 998, Shown: strings.Repeat("userPrincipalName,", 40)},
 	} {
-		text := c.Seal("users", at)
-		if text != c.Seal("users", at) || text != other.Seal("users", at) {
+		text := c.In("users")(at)
+		if text != c.In("users")(at) || text != other.In("users")(at) {
 			t.Error("cursors of the same position differ")
 		}
-		if text == c.Seal("groups", at) || text == testSealer(t, 1, "u").Seal("users", at) {
+		if text == c.In("groups")(at) || text == testSealer(t, 1, "u").In("users")(at) {
 			t.Error("cursors of two lists are equal")
 		}
 		if len(text) > maxLength {
@@ -67,7 +68,7 @@ func TestCursorRoundTrip(t *testing.T) {
 		}
 	}
 	// The tenant and the list are delimited.
-	if _, err := testSealer(t, 1, "t").Open("users", "after", testSealer(t, 1, "tu").Seal("sers", Position{})); err == nil {
+	if _, err := testSealer(t, 1, "t").Open("users", "after", testSealer(t, 1, "tu").In("sers")(Position{})); err == nil {
 		t.Error("tenant and list are not delimited")
 	}
 }
@@ -78,7 +79,7 @@ func TestCursorKeysChange(t *testing.T) {
 	key := func(b byte) []byte { return slices.Repeat([]byte{b}, keySize) }
 	c := testSealer(t, 1, "t")
 	seen := c.Of(&identity.Caller{TenantID: "other"})
-	first, theirs := c.Seal("users", Position{Skip: 1}), seen.Seal("users", Position{Skip: 2})
+	first, theirs := c.In("users")(Position{Skip: 1}), seen.In("users")(Position{Skip: 2})
 	opens := func(c *Sealer, text string) bool { _, err := c.Open("users", "after", text); return err == nil }
 	for _, step := range []struct {
 		keys [][]byte
@@ -90,7 +91,7 @@ func TestCursorKeysChange(t *testing.T) {
 		if got := opens(c, first); got != step.want || opens(seen, theirs) != step.want {
 			t.Errorf("with %d keys: %v", len(step.keys), got)
 		}
-		text := c.Seal("users", Position{Skip: 3})
+		text := c.In("users")(Position{Skip: 3})
 		if !opens(c, text) || opens(seen, text) || opens(testSealer(t, step.keys[0][0], "t"), text) != true {
 			t.Errorf("with %d keys, a new one", len(step.keys))
 		}
@@ -111,7 +112,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(base64.RawURLEncoding.EncodeToString(make([]byte, 28)), 0)
 	f.Add(strings.Repeat("A", maxLength+1), 3)
 	f.Fuzz(func(t *testing.T, text string, place int) {
-		sealed := c.Seal("users", Position{Link: "/users?$skiptoken=x"})
+		sealed := c.In("users")(Position{Link: "/users?$skiptoken=x"})
 		place = (place%len(sealed) + len(sealed)) % len(sealed)
 		for _, forged := range []string{text, sealed[:place], sealed[:place] + text + sealed[place:], sealed[:place] + text} {
 			at, err := c.Open("users", "after", forged)
@@ -138,7 +139,8 @@ func BenchmarkSeal(b *testing.B) {
 	c := testSealer(b, 1, "t")
 	at := Position{Link: "/users?$skiptoken=" + strings.Repeat("0123456789abcdef", 20), Skip: 998, Shown: strings.Repeat("userPrincipalName,", 40)}
 	b.ReportAllocs()
+	seal := c.In("users")
 	for b.Loop() {
-		c.Seal("users", at)
+		seal(at)
 	}
 }
