@@ -316,7 +316,7 @@ func allEdgeCosts() []edgeCost {
 	rows := slices.Clone(edgeCosts)
 	for _, root := range schema.Query.Fields {
 		parent, isList := strings.CutSuffix(root.Type.Name(), "Connection")
-		if !isList || schema.Types[parent] == nil || parent == "LicenseFinding" { // of a union, and findingCosts
+		if !isList || schema.Types[parent] == nil || schema.Types[parent].Kind != ast.Object { // of a union, and findingCosts
 			continue
 		}
 		for _, field := range schema.Types[parent].Fields {

@@ -202,13 +202,18 @@ func init() { // not a literal: the functions refer to the table
 		},
 		connection[*licensing.CompanySubscription]("CompanySubscription"),
 		{
-			property("LicenseFindingConnection.nodes", func(c *model.LicenseFindingConnection) []*licensing.LicenseFinding { return c.Nodes }),
+			property("LicenseFindingConnection.nodes", func(c *model.LicenseFindingConnection) []licensing.LicenseFinding { return c.Nodes }),
 			property("LicenseFindingConnection.edges", func(c *model.LicenseFindingConnection) []*model.LicenseFindingEdge { return c.Edges() }),
-			property("LicenseFindingEdge.node", func(e *model.LicenseFindingEdge) []*licensing.LicenseFinding {
-				return []*licensing.LicenseFinding{e.Node}
+			property("LicenseFindingEdge.node", func(e *model.LicenseFindingEdge) []licensing.LicenseFinding {
+				return []licensing.LicenseFinding{e.Node}
 			}),
-			property("LicenseFinding.user", func(l *licensing.LicenseFinding) []*licensing.User { return []*licensing.User{l.User} }),
-			property("LicenseFinding.companySubscription", func(l *licensing.LicenseFinding) []*licensing.CompanySubscription {
+			toOne("UserLicenseFinding.containedIn", "", func(f *field, l *licensing.UserLicenseFinding) (*licensing.SubscribedSku, error) {
+				return f.sku(l.ContainedInSkuID)
+			}),
+			toOne("GroupLicenseFinding.nestedGroup", "", func(f *field, l *licensing.GroupLicenseFinding) (*licensing.Group, error) {
+				return f.groupByID(l.NestedGroupID)
+			}),
+			property("ProductLicenseFinding.companySubscription", func(l *licensing.ProductLicenseFinding) []*licensing.CompanySubscription {
 				return []*licensing.CompanySubscription{l.CompanySubscription}
 			}),
 			toMany("LicenseFindingsOverview.kinds", "", (*field).findingsOfKinds),
@@ -222,16 +227,10 @@ func init() { // not a literal: the functions refer to the table
 			toValue("LicenseFindingsOverview.upstreamRequests", "", (*field).requestsOfFindings),
 			property("FindingsOfKind.byProduct", func(k *model.FindingsOfKind) []*model.FindingsOfProduct { return k.ByProduct }),
 			toOne("FindingsOfProduct.sku", "", func(f *field, p *model.FindingsOfProduct) (*licensing.SubscribedSku, error) { return f.sku(p.SkuID) }),
-			toMany("LicenseFinding.fixes", "User.licenseAssignmentStates Group.groupTypes Group.onPremisesSyncEnabled", (*field).fixesOfFinding),
-			toOne("LicenseFinding.sku", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) { return f.sku(l.SkuID) }),
-			toOne("LicenseFinding.containedIn", "", func(f *field, l *licensing.LicenseFinding) (*licensing.SubscribedSku, error) {
-				return f.sku(l.ContainedInSkuID)
-			}),
-			toOne("LicenseFinding.group", "", func(f *field, l *licensing.LicenseFinding) (*licensing.Group, error) { return f.groupByID(l.GroupID) }),
-			toOne("LicenseFinding.nestedGroup", "", func(f *field, l *licensing.LicenseFinding) (*licensing.Group, error) {
-				return f.groupByID(l.NestedGroupID)
-			}),
 		},
+		finding("UserLicenseFinding", "User.licenseAssignmentStates Group.groupTypes Group.onPremisesSyncEnabled", (*field).fixesOfUserFinding),
+		finding("GroupLicenseFinding", "", (*field).fixesOfGroupFinding),
+		finding("ProductLicenseFinding", "", (*field).fixesOfProductFinding),
 		{
 			property("CompanySubscription.serviceStatus", func(s *licensing.CompanySubscription) []*licensing.ServicePlan { return s.ServiceStatus }),
 			toOne("CompanySubscription.sku", "skuId", func(f *field, s *licensing.CompanySubscription) (*licensing.SubscribedSku, error) {
@@ -402,6 +401,16 @@ func connection[T comparable](typeName string) []*edge {
 	}
 }
 
+// finding returns the edges that each type of findings has. fixesRequire are the required properties of its fixes.
+func finding[F licensing.LicenseFinding](typeName, fixesRequire string, fixes func(*field, F) ([]*model.Fix, error)) []*edge {
+	return []*edge{
+		toMany(typeName+".fixes", fixesRequire, fixes),
+		toOne(typeName+".sku", "", func(f *field, l F) (*licensing.SubscribedSku, error) { return f.sku(l.Shared().SkuID) }),
+		property(typeName+".user", func(l F) []*licensing.User { return []*licensing.User{l.Shared().User} }),
+		toOne(typeName+".group", "", func(f *field, l F) (*licensing.Group, error) { return f.groupByID(l.Shared().GroupID) }),
+	}
+}
+
 func newEdge(name, requires string, get any, visit func(*field, any, func(any)) error) *edge {
 	e := &edge{name: name, get: get, visit: visit}
 	typeName, _ := e.place()
@@ -487,6 +496,12 @@ func (e *edge) typeOf(object any) string {
 		return "SubscribedSku"
 	case *licensing.ServicePlan:
 		return "ServicePlan"
+	case *licensing.UserLicenseFinding:
+		return "UserLicenseFinding"
+	case *licensing.GroupLicenseFinding:
+		return "GroupLicenseFinding"
+	case *licensing.ProductLicenseFinding:
+		return "ProductLicenseFinding"
 	default:
 		return "OtherDirectoryObject"
 	}

@@ -134,8 +134,10 @@ func TestEdgesBlock(t *testing.T) {
 		&licensing.SubscribedSku{SkuID: &sku}, &licensing.ServicePlan{ServicePlanID: &plan},
 		&model.LicensingOverview{}, &model.ProductOverview{Sku: &licensing.SubscribedSku{SkuID: &sku}},
 		&model.AssignmentErrorOverview{Errors: []*licensing.AssignmentError{{ID: "e", SkuID: &sku}}},
-		&licensing.LicenseFinding{Kind: licensing.GuestAccount, SkuID: &sku, ContainedInSkuID: &sku, GroupID: &group, NestedGroupID: &group,
-			User: &licensing.User{ID: id, LicenseAssignmentStates: []*licensing.LicenseAssignmentState{{SkuID: &sku, AssignedByGroup: &group}}}},
+		&licensing.UserLicenseFinding{ContainedInSkuID: &sku, Finding: licensing.Finding{Kind: licensing.GuestAccount, SkuID: &sku, GroupID: &group,
+			User: &licensing.User{ID: id, LicenseAssignmentStates: []*licensing.LicenseAssignmentState{{SkuID: &sku, AssignedByGroup: &group}}}}},
+		&licensing.GroupLicenseFinding{Finding: licensing.Finding{SkuID: &sku, GroupID: &group}, Parent: &licensing.Group{ID: group}, NestedGroupID: &group},
+		&licensing.ProductLicenseFinding{Finding: licensing.Finding{SkuID: &sku, GroupID: &group}},
 		&model.LicenseFindingsOverview{}, &model.FindingsOfProduct{SkuID: &sku},
 		&model.AssignmentErrorsOfProduct{SkuID: &sku}, &model.AssignmentErrorsOfGroup{GroupID: &group},
 	} {
@@ -145,7 +147,8 @@ func TestEdgesBlock(t *testing.T) {
 		"id": id, "userPrincipalName": (*string)(nil), "skuId": sku, "text": "text",
 	}
 	answers := map[string]bool{ // without reading
-		"Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true,
+		"Query.licensingOverview": true, "Query.licenseFindingsOverview": true, "Query.viewer": true, "GroupLicenseFinding.fixes": true,
+		"ProductLicenseFinding.fixes": true,
 	}
 	everything := selection{operation: &graphql.OperationContext{}, sets: []ast.SelectionSet{{&ast.Field{Alias: "everything", Name: "everything"}}}}
 	blocked := 0

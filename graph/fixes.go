@@ -65,8 +65,8 @@ func setLocation(user string) *model.Fix {
 	}.of(newFix(model.FixSetUsageLocation, setLocationOperation, variables{"userIds": []string{user}, "usageLocation": nil}, "input.usageLocation"))
 }
 
-// fixesOfFinding returns the fixes of a finding, best first; none if only a purchase resolves it.
-func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix, error) {
+// fixesOfUserFinding returns the fixes of a finding about a user, best first.
+func (f *field) fixesOfUserFinding(finding *licensing.UserLicenseFinding) ([]*model.Fix, error) {
 	fixes := []*model.Fix{}
 	switch finding.Kind {
 	case licensing.DisabledAccount, licensing.GuestAccount, licensing.InactiveAccount, licensing.OverlappingProducts:
@@ -79,8 +79,6 @@ func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix,
 		}.of(newFix(model.FixAssignLicense, assignLicenseOperation, variables{
 			"assignedTo": assignee(licensing.AssigneeUser, finding.User.ID), "addLicenses": []variables{{"skuId": nil}},
 		}, "input.addLicenses.0.skuId")))
-	case licensing.NestedGroup:
-		fixes = append(fixes, assignToNested(finding))
 	case licensing.DirectAndInherited:
 		fixes = append(fixes, removeDirect(finding))
 		return fixes, statesReadError(finding.User)
@@ -91,6 +89,16 @@ func (f *field) fixesOfFinding(finding *licensing.LicenseFinding) ([]*model.Fix,
 		}))
 	}
 	return fixes, nil
+}
+
+// fixesOfGroupFinding returns the fix of a finding about a nested group.
+func (*field) fixesOfGroupFinding(finding *licensing.GroupLicenseFinding) ([]*model.Fix, error) {
+	return []*model.Fix{assignToNested(finding)}, nil
+}
+
+// fixesOfProductFinding returns no fixes: only a purchase resolves it.
+func (*field) fixesOfProductFinding(*licensing.ProductLicenseFinding) ([]*model.Fix, error) {
+	return []*model.Fix{}, nil
 }
 
 // nameOfProduct returns the name of a product in a text.
@@ -109,7 +117,7 @@ func worksFully(user *licensing.User, sku licensing.GUID) bool {
 }
 
 // removals removes a product of a user from each of its sources, except groups whose members are managed elsewhere.
-func (f *field) removals(finding *licensing.LicenseFinding) ([]*model.Fix, error) {
+func (f *field) removals(finding *licensing.UserLicenseFinding) ([]*model.Fix, error) {
 	paths := licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID)
 	groups, errs, blocked := loaders.Collect(paths, func(path licensing.Path) (*licensing.Group, error) {
 		if path.Group == "" {
@@ -149,7 +157,7 @@ func (f *field) removals(finding *licensing.LicenseFinding) ([]*model.Fix, error
 }
 
 // removeDirect removes the direct assignment of a product that a group assigns too.
-func removeDirect(finding *licensing.LicenseFinding) *model.Fix {
+func removeDirect(finding *licensing.UserLicenseFinding) *model.Fix {
 	before := licensing.PathsOf(finding.User.LicenseAssignmentStates, *finding.SkuID)
 	after := slices.DeleteFunc(slices.Clone(before), func(path licensing.Path) bool { return path.Group == "" })
 	var disabled []licensing.GUID // a plan that no path disables is in all of them
@@ -187,9 +195,9 @@ func planNamesOf(plans []licensing.GUID) string {
 }
 
 // assignToNested assigns the product of a group to its nested group.
-func assignToNested(finding *licensing.LicenseFinding) *model.Fix {
+func assignToNested(finding *licensing.GroupLicenseFinding) *model.Fix {
 	disabled := []licensing.GUID{}
-	for _, l := range finding.ParentGroup.AssignedLicenses {
+	for _, l := range finding.Parent.AssignedLicenses {
 		if is(l.SkuID, *finding.SkuID) {
 			disabled = append(disabled, l.DisabledPlans...)
 		}

@@ -46,7 +46,7 @@ type findingSource struct {
 
 // findingPage is a part of the findings of a source.
 type findingPage struct {
-	findings []*licensing.LicenseFinding
+	findings []licensing.LicenseFinding
 	after    []cursor.Position // position after each finding
 	// end is the position after the last element, and more reports whether elements follow.
 	end           cursor.Position
@@ -269,7 +269,7 @@ func (r *findings) loadGroupsOf(user *licensing.User) error {
 }
 
 // pageOfFindings returns the findings of at least size elements of a list.
-func pageOfFindings[R, T any](f *field, l list[R, T], at *cursor.Position, size int, of func(T) []*licensing.LicenseFinding) (findingPage, error) {
+func pageOfFindings[R, T any, F licensing.LicenseFinding](f *field, l list[R, T], at *cursor.Position, size int, of func(T) []F) (findingPage, error) {
 	part, before := 0, cursor.Position{}
 	if at != nil {
 		part, before = at.Part, *at
@@ -303,12 +303,14 @@ type nestedGroups struct {
 }
 
 // findings returns the products that the nested groups do not have.
-func (g nestedGroups) findings(rules licensing.FindingRules) (found []*licensing.LicenseFinding) {
+func (g nestedGroups) findings(rules licensing.FindingRules) (found []*licensing.GroupLicenseFinding) {
 	for _, nested := range g.nested {
 		for _, l := range g.AssignedLicenses {
 			has := slices.ContainsFunc(nested.AssignedLicenses, func(own *licensing.AssignedLicense) bool { return l.SkuID != nil && is(own.SkuID, *l.SkuID) })
 			if l.SkuID != nil && rules.Includes(*l.SkuID) && !has {
-				found = append(found, &licensing.LicenseFinding{Kind: licensing.NestedGroup, SkuID: l.SkuID, GroupID: &g.ID, ParentGroup: g.Group, NestedGroupID: &nested.ID})
+				found = append(found, &licensing.GroupLicenseFinding{
+					Finding: licensing.Finding{Kind: licensing.NestedGroup, SkuID: l.SkuID, GroupID: &g.ID}, Parent: g.Group, NestedGroupID: &nested.ID,
+				})
 			}
 		}
 	}
@@ -329,7 +331,7 @@ func (r *findings) nestedGroups(rules licensing.FindingRules, at *cursor.Positio
 		},
 		keep: func(g nestedGroups) bool { return len(g.findings(rules)) > 0 },
 	}
-	return pageOfFindings(r.field, l, at, size, func(g nestedGroups) []*licensing.LicenseFinding { return g.findings(rules) })
+	return pageOfFindings(r.field, l, at, size, func(g nestedGroups) []*licensing.GroupLicenseFinding { return g.findings(rules) })
 }
 
 // unusedUnits returns the findings about products.
@@ -348,14 +350,14 @@ func (r *findings) expiring(rules licensing.FindingRules, at *cursor.Position, _
 		return findingPage{}, err
 	}
 	before := licensing.DateOf(r.today.AddDate(0, 0, days(r.filter.ExpiresWithinDays, defaultExpiresWithinDays)))
-	return pageInMemory(rules, at, purchases, func(s *licensing.CompanySubscription) *licensing.LicenseFinding {
+	return pageInMemory(rules, at, purchases, func(s *licensing.CompanySubscription) *licensing.ProductLicenseFinding {
 		return licensing.FindingOfPurchase(s, licensing.DateOf(r.today), before)
 	}, firstReadError(purchases, func(s *licensing.CompanySubscription) error { return s.ReadError("nextLifecycleDateTime") }))
 }
 
 // pageInMemory returns the findings about the elements of a complete list after a position, without other products. A
 // position is an element, which stays in the list when its finding is resolved.
-func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor.Position, all []T, of func(T) *licensing.LicenseFinding, unread error) (p findingPage, err error) {
+func pageInMemory[T licensing.Node](rules licensing.FindingRules, at *cursor.Position, all []T, of func(T) *licensing.ProductLicenseFinding, unread error) (p findingPage, err error) {
 	if at != nil && at.ID != "" {
 		i, err := placeOf(all, at.ID, "after")
 		if err != nil {
@@ -378,7 +380,7 @@ type findingWalk struct {
 	start cursor.Position
 	size  int
 
-	found       []*licensing.LicenseFinding
+	found       []licensing.LicenseFinding
 	after       []cursor.Position
 	end         *cursor.Position // nil at the end of the last source
 	stopped     bool
@@ -479,7 +481,7 @@ func (w *findingWalk) connection(name string, after bool) *model.LicenseFindingC
 	}
 	result.Nodes = w.found
 	if result.Nodes == nil {
-		result.Nodes = []*licensing.LicenseFinding{}
+		result.Nodes = []licensing.LicenseFinding{}
 	}
 	result.PageInfo = &model.PageInfo{HasNextPage: w.end != nil, HasPreviousPage: after}
 	seal := w.cursors.In(name)

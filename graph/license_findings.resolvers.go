@@ -16,24 +16,20 @@ func (r *findingsOfProductResolver) Sku(ctx context.Context, objs []*model.Findi
 	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
-func (r *licenseFindingResolver) Fixes(ctx context.Context, objs []*licensing.LicenseFinding) ([][]*model.Fix, error) {
+func (r *groupLicenseFindingResolver) Fixes(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([][]*model.Fix, error) {
 	return resolveEach[[]*model.Fix](ctx, r.Resolver, objs)
 }
 
-func (r *licenseFindingResolver) Sku(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error) {
+func (r *groupLicenseFindingResolver) Sku(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([]*licensing.SubscribedSku, error) {
 	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
-func (r *licenseFindingResolver) Group(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.Group, error) {
+func (r *groupLicenseFindingResolver) Group(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([]*licensing.Group, error) {
 	return resolveEach[*licensing.Group](ctx, r.Resolver, objs)
 }
 
-func (r *licenseFindingResolver) NestedGroup(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.Group, error) {
+func (r *groupLicenseFindingResolver) NestedGroup(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([]*licensing.Group, error) {
 	return resolveEach[*licensing.Group](ctx, r.Resolver, objs)
-}
-
-func (r *licenseFindingResolver) ContainedIn(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error) {
-	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
 }
 
 func (r *licenseFindingsOverviewResolver) UpstreamRequests(ctx context.Context, obj *model.LicenseFindingsOverview) (*int32, error) {
@@ -56,6 +52,18 @@ func (r *licenseFindingsOverviewResolver) Unavailable(ctx context.Context, obj *
 	return resolve[[]*model.UnavailableFindings](ctx, r.Resolver, obj)
 }
 
+func (r *productLicenseFindingResolver) Fixes(ctx context.Context, objs []*licensing.ProductLicenseFinding) ([][]*model.Fix, error) {
+	return resolveEach[[]*model.Fix](ctx, r.Resolver, objs)
+}
+
+func (r *productLicenseFindingResolver) Sku(ctx context.Context, objs []*licensing.ProductLicenseFinding) ([]*licensing.SubscribedSku, error) {
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
+}
+
+func (r *productLicenseFindingResolver) Group(ctx context.Context, objs []*licensing.ProductLicenseFinding) ([]*licensing.Group, error) {
+	return resolveEach[*licensing.Group](ctx, r.Resolver, objs)
+}
+
 func (r *queryResolver) LicenseFindings(ctx context.Context, filter *model.LicenseFindingFilter, first *int32, after *string) (*model.LicenseFindingConnection, error) {
 	return resolve[*model.LicenseFindingConnection](ctx, r.Resolver, query{})
 }
@@ -64,20 +72,46 @@ func (r *queryResolver) LicenseFindingsOverview(ctx context.Context, filter *mod
 	return resolve[*model.LicenseFindingsOverview](ctx, r.Resolver, query{})
 }
 
+func (r *userLicenseFindingResolver) Fixes(ctx context.Context, objs []*licensing.UserLicenseFinding) ([][]*model.Fix, error) {
+	return resolveEach[[]*model.Fix](ctx, r.Resolver, objs)
+}
+
+func (r *userLicenseFindingResolver) Sku(ctx context.Context, objs []*licensing.UserLicenseFinding) ([]*licensing.SubscribedSku, error) {
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
+}
+
+func (r *userLicenseFindingResolver) Group(ctx context.Context, objs []*licensing.UserLicenseFinding) ([]*licensing.Group, error) {
+	return resolveEach[*licensing.Group](ctx, r.Resolver, objs)
+}
+
+func (r *userLicenseFindingResolver) ContainedIn(ctx context.Context, objs []*licensing.UserLicenseFinding) ([]*licensing.SubscribedSku, error) {
+	return resolveEach[*licensing.SubscribedSku](ctx, r.Resolver, objs)
+}
+
 func (r *Resolver) FindingsOfProduct() generated.FindingsOfProductResolver {
 	return &findingsOfProductResolver{r}
 }
 
-func (r *Resolver) LicenseFinding() generated.LicenseFindingResolver {
-	return &licenseFindingResolver{r}
+func (r *Resolver) GroupLicenseFinding() generated.GroupLicenseFindingResolver {
+	return &groupLicenseFindingResolver{r}
 }
 
 func (r *Resolver) LicenseFindingsOverview() generated.LicenseFindingsOverviewResolver {
 	return &licenseFindingsOverviewResolver{r}
 }
 
+func (r *Resolver) ProductLicenseFinding() generated.ProductLicenseFindingResolver {
+	return &productLicenseFindingResolver{r}
+}
+
+func (r *Resolver) UserLicenseFinding() generated.UserLicenseFindingResolver {
+	return &userLicenseFindingResolver{r}
+}
+
 type (
 	findingsOfProductResolver       struct{ *Resolver }
-	licenseFindingResolver          struct{ *Resolver }
+	groupLicenseFindingResolver     struct{ *Resolver }
 	licenseFindingsOverviewResolver struct{ *Resolver }
+	productLicenseFindingResolver   struct{ *Resolver }
+	userLicenseFindingResolver      struct{ *Resolver }
 )

@@ -131,11 +131,12 @@ func (c *findingCounts) countPage(kind licensing.LicenseFindingKind, page func(l
 	c.unread = cmp.Or(c.unread, p.unread)
 	byProduct := map[licensing.GUID]*licensing.FindingTally{}
 	for _, finding := range p.findings {
-		id := deref(finding.SkuID)
+		shared := finding.Shared()
+		id := deref(shared.SkuID)
 		if byProduct[id] == nil {
 			byProduct[id] = &licensing.FindingTally{}
 		}
-		byProduct[id].Add(1, finding.UnitsFreed)
+		byProduct[id].Add(1, shared.UnitsFreed)
 	}
 	c.addKind(kind, byProduct, 0, !p.more)
 	return nil

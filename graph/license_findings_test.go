@@ -3,11 +3,13 @@ package graph_test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"licensegraph/graph/generated"
 	"licensegraph/internal/emulator"
 	"licensegraph/internal/identity"
 )
@@ -152,6 +154,49 @@ func TestLicenseFindings(t *testing.T) {
 		}
 		if diff := difference(slices.Sorted(slices.Values(all)), slices.Sorted(slices.Values(got))); diff != "" {
 			t.Errorf("pages of %v (-want +got):\n%s", sizes, diff)
+		}
+	}
+}
+
+// TestTypesOfFindings tests that findings of each kind have the type whose description names it, with what only it has.
+func TestTypesOfFindings(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, emulator.Options{Variants: emulator.Variants{Throttling: emulator.Throttling{Off: true}}})
+	schema, types := generated.NewExecutableSchema(generated.Config{}).Schema(), map[string]string{}
+	for _, definition := range schema.GetPossibleTypes(schema.Types["LicenseFinding"]) {
+		for _, word := range regexp.MustCompile(`[A-Z_]{3,}`).FindAllString(definition.Description, -1) {
+			if types[word] != "" {
+				t.Errorf("%s is in the descriptions of %s and %s", word, types[word], definition.Name)
+			}
+			types[word] = definition.Name
+		}
+	}
+	const selected = `id __typename kind user { id } groupId group { displayName } skuId sku { skuId }
+		... on UserLicenseFinding { containedInSkuId containedIn { skuId } of: user { id } fixes { title } }
+		... on GroupLicenseFinding { nestedGroupId nestedGroup { displayName } fixes { title } }
+		... on ProductLicenseFinding { companySubscription { id } fixes { title } }`
+	own := map[string][]string{ // kinds that have the field
+		"containedInSkuId": {"OVERLAPPING_PRODUCTS"}, "containedIn": {"OVERLAPPING_PRODUCTS"},
+		"nestedGroupId": {"NESTED_GROUP"}, "nestedGroup": {"NESTED_GROUP"}, "companySubscription": {"EXPIRING_SUBSCRIPTION"},
+		"groupId": {"NESTED_GROUP", "DIRECT_AND_INHERITED", "DELETED_GROUP"}, "group": {"NESTED_GROUP", "DIRECT_AND_INHERITED"},
+	}
+	for _, kind := range findingKinds {
+		nodes := g.nodesOf(t, "licenseFindings", "first: 500, filter: {kinds: ["+kind+"]}", selected)
+		if len(nodes) == 0 {
+			t.Errorf("%s: no findings", kind)
+		}
+		for _, node := range nodes {
+			if node["__typename"] != types[kind] || node["kind"] != kind {
+				t.Errorf("%s: %v %v, want a %s", kind, node["__typename"], node["kind"], types[kind])
+			}
+			if (node["user"] != nil) != (types[kind] == "UserLicenseFinding") {
+				t.Errorf("%s: user %v", kind, node["user"])
+			}
+			for field, kinds := range own {
+				if (node[field] != nil) != slices.Contains(kinds, kind) {
+					t.Errorf("%s: %s is %v", kind, field, node[field])
+				}
+			}
 		}
 	}
 }
@@ -450,15 +495,23 @@ var findingCosts = []struct {
 	requests, parts int
 }{
 	{"Query.licenseFindings", `licenseFindings(filter: {kinds: [GUEST]}, first: 3) { nodes { unitsFreed skuId user { displayName } } }`, 1, 0},
-	{"LicenseFinding.sku", `licenseFindings(filter: {kinds: [GUEST]}) { nodes { sku { consumedUnits } } }`, 1, 2},
-	{"LicenseFinding.sku names", `licenseFindings(filter: {kinds: [GUEST]}) { nodes { sku { productName } monthlyCost { amount } } }`, 1, 0},
+	{"UserLicenseFinding.sku", `licenseFindings(filter: {kinds: [GUEST]}) { nodes { ... on UserLicenseFinding { sku { consumedUnits } } } }`, 1, 2},
+	{"UserLicenseFinding.sku names", `licenseFindings(filter: {kinds: [GUEST]}) { nodes { sku { productName } monthlyCost { amount } } }`, 1, 0},
 	// A page of 200 users, and all users, since few match.
-	{"LicenseFinding.containedIn", `licenseFindings(filter: {kinds: [OVERLAPPING_PRODUCTS]}) { nodes { containedIn { consumedUnits } } }`, 2, 2},
-	{"LicenseFinding.group", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { group { displayName } } }`, 3, 0},
-	{"LicenseFinding.fixes", `licenseFindings(filter: {kinds: [GUEST, DISABLED_ACCOUNT]}, first: 3) { nodes { fixes { title } } }`, 2, 0},
-	{"LicenseFinding.group id", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { groupId group { id } } }`, 2, 0},
-	// 30 groups, of which 15 have products, their nested groups, and the names of these.
-	{"LicenseFinding.nestedGroup", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { nestedGroup { displayName } } }`, 3, 15},
+	{"UserLicenseFinding.containedIn", `licenseFindings(filter: {kinds: [OVERLAPPING_PRODUCTS]}) { nodes { ... on UserLicenseFinding { containedIn { consumedUnits } } } }`, 2, 2},
+	{"UserLicenseFinding.group", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { ... on UserLicenseFinding { group { displayName } } } }`, 3, 0},
+	{"UserLicenseFinding.group id", `licenseFindings(filter: {kinds: [DIRECT_AND_INHERITED]}) { nodes { groupId group { id } } }`, 2, 0},
+	{"UserLicenseFinding.fixes", `licenseFindings(filter: {kinds: [GUEST, DISABLED_ACCOUNT]}, first: 3) { nodes { ... on UserLicenseFinding { fixes { title } } } }`, 2, 0},
+	{"UserLicenseFinding.fixes and others", `licenseFindings(filter: {kinds: [GUEST, DISABLED_ACCOUNT]}, first: 3) { nodes { fixes { title } sku { productName } group { id } } }`, 2, 0},
+	// 30 groups, of which 15 have products, and their nested groups, of which only the IDs are known.
+	{"GroupLicenseFinding.nestedGroup", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { ... on GroupLicenseFinding { nestedGroup { displayName } } } }`, 3, 15},
+	{"GroupLicenseFinding.group", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { ... on GroupLicenseFinding { group { displayName } } } }`, 2, 15},
+	{"GroupLicenseFinding.group and nested", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { group { displayName } ... on GroupLicenseFinding { nestedGroup { displayName } } } }`, 3, 15},
+	{"GroupLicenseFinding.sku", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { ... on GroupLicenseFinding { sku { consumedUnits } } } }`, 2, 17},
+	{"GroupLicenseFinding.fixes", `licenseFindings(filter: {kinds: [NESTED_GROUP]}) { nodes { ... on GroupLicenseFinding { fixes { title } } } }`, 2, 15},
+	{"ProductLicenseFinding.sku", `licenseFindings(filter: {kinds: [EXPIRING_SUBSCRIPTION]}) { nodes { ... on ProductLicenseFinding { sku { consumedUnits } companySubscription { totalLicenses } } } }`, 1, 2},
+	{"ProductLicenseFinding.group", `licenseFindings(filter: {kinds: [UNUSED_UNITS]}) { nodes { ... on ProductLicenseFinding { group { displayName } } } }`, 1, 0},
+	{"ProductLicenseFinding.fixes", `licenseFindings(filter: {kinds: [UNUSED_UNITS]}) { nodes { ... on ProductLicenseFinding { fixes { title } } } }`, 1, 0},
 	{"Query.licenseFindingsOverview", `licenseFindingsOverview { __typename }`, 0, 0},
 	{"LicenseFindingsOverview.upstreamRequests", `licenseFindingsOverview { upstreamRequests }`, 1, 3},
 	{"LicenseFindingsOverview.kinds", `licenseFindingsOverview(filter: {kinds: [GUEST, INACTIVE_ACCOUNT]}) { kinds { findings } }`, 1, 2},

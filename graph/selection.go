@@ -123,6 +123,8 @@ func implementing(typeName string) []string {
 		return []string{"User", "Group", "Device", "OtherDirectoryObject"}
 	case "SearchResult":
 		return []string{"User", "Group", "SubscribedSku", "ServicePlan"}
+	case "LicenseFinding":
+		return []string{"UserLicenseFinding", "GroupLicenseFinding", "ProductLicenseFinding"}
 	case "Node", "_Entity":
 		return []string{"User", "Group", "Device", "OtherDirectoryObject", "Allotment", "Assignment", "AssignmentError", "SubscribedSku", "UsageRight"}
 	}
@@ -144,6 +146,8 @@ func satisfied(typeName string) []string {
 		return []string{typeName, "Node", "_Entity"}
 	case "UsageRight":
 		return []string{typeName, "_Entity"}
+	case "UserLicenseFinding", "GroupLicenseFinding", "ProductLicenseFinding":
+		return []string{typeName, "LicenseFinding"}
 	}
 	return []string{typeName}
 }

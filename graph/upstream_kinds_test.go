@@ -102,6 +102,9 @@ func TestUpstreamIsTrue(t *testing.T) {
 		})
 	}
 	for _, definition := range schema.Types {
+		if definition.Kind == ast.Interface {
+			announcesLikeTypes(t, schema, definition)
+		}
 		if definition.Kind != ast.Object || definition.Name == "Mutation" || strings.HasSuffix(definition.Name, "Payload") || strings.HasSuffix(definition.Name, "Result") {
 			continue
 		}
@@ -112,6 +115,21 @@ func TestUpstreamIsTrue(t *testing.T) {
 					t.Errorf("%s announces %s, but no such read was made: %v", name, kind, slices.Collect(maps.Keys(met[name])))
 				}
 			}
+		}
+	}
+}
+
+// announcesLikeTypes tests that each field of an interface announces what the field of one of its types announces.
+func announcesLikeTypes(t *testing.T, schema *ast.Schema, definition *ast.Definition) {
+	t.Helper()
+	for _, f := range definition.Fields {
+		var want []string
+		for _, object := range schema.GetPossibleTypes(definition) {
+			want = append(want, kindsAnnounced(object.Fields.ForName(f.Name).Directives.ForName("upstream"))...)
+		}
+		slices.Sort(want)
+		if got := kindsAnnounced(f.Directives.ForName("upstream")); !slices.Equal(got, slices.Compact(want)) {
+			t.Errorf("%s.%s announces %v, its types %v", definition.Name, f.Name, got, want)
 		}
 	}
 }

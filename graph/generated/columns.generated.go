@@ -176,6 +176,14 @@ func kindOfDirectoryObject(nullable bool) columns.Kind[licensing.DirectoryObject
 	)
 }
 
+func kindOfLicenseFinding(nullable bool) columns.Kind[licensing.LicenseFinding] {
+	return columns.Abstract(nullable,
+		columns.As[licensing.LicenseFinding](kindOfUserLicenseFinding(nullable)),
+		columns.As[licensing.LicenseFinding](kindOfProductLicenseFinding(nullable)),
+		columns.As[licensing.LicenseFinding](kindOfGroupLicenseFinding(nullable)),
+	)
+}
+
 func kindOfNode(nullable bool) columns.Kind[licensing.Node] {
 	return columns.Abstract(nullable,
 		columns.As[licensing.Node](kindOfUser(nullable)),
@@ -955,6 +963,52 @@ func columnOfGroupEdge(c *columns.Column[*model.Edge[*licensing.Group]]) columns
 	return nil
 }
 
+func kindOfGroupLicenseFinding(nullable bool) columns.Kind[*licensing.GroupLicenseFinding] {
+	return columns.Objects(nullable, "GroupLicenseFinding", groupLicenseFindingImplementors, columnOfGroupLicenseFinding)
+}
+
+func columnOfGroupLicenseFinding(c *columns.Column[*licensing.GroupLicenseFinding]) columns.Row {
+	switch c.Name {
+	case "id":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.GroupLicenseFinding) string { return obj.ID() })
+	case "kind":
+		return columns.Plain(c, columns.Text[licensing.LicenseFindingKind](), func(obj *licensing.GroupLicenseFinding) licensing.LicenseFindingKind { return obj.Kind })
+	case "reason":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.GroupLicenseFinding) string { return obj.Reason() })
+	case "remedy":
+		return columns.Plain(c, kindOfRemedy(false), func(obj *licensing.GroupLicenseFinding) *licensing.Remedy { return obj.Remedy() })
+	case "fixes":
+		return columns.Batch(c, columns.List(true, kindOfFix(false)), func(ctx context.Context, objs []*licensing.GroupLicenseFinding, _ map[string]any) ([][]*model.Fix, error) {
+			return c.Resolvers().(ResolverRoot).GroupLicenseFinding().Fixes(ctx, objs)
+		})
+	case "skuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.GroupLicenseFinding) *licensing.GUID { return obj.SkuID })
+	case "sku":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.GroupLicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).GroupLicenseFinding().Sku(ctx, objs)
+		})
+	case "user":
+		return columns.Plain(c, kindOfUser(true), func(obj *licensing.GroupLicenseFinding) *licensing.User { return obj.User })
+	case "groupId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.GroupLicenseFinding) *string { return obj.GroupID })
+	case "group":
+		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.GroupLicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
+			return c.Resolvers().(ResolverRoot).GroupLicenseFinding().Group(ctx, objs)
+		})
+	case "nestedGroupId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.GroupLicenseFinding) *string { return obj.NestedGroupID })
+	case "nestedGroup":
+		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.GroupLicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
+			return c.Resolvers().(ResolverRoot).GroupLicenseFinding().NestedGroup(ctx, objs)
+		})
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *licensing.GroupLicenseFinding) int32 { return obj.UnitsFreed })
+	case "monthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.GroupLicenseFinding) *licensing.Money { return obj.MonthlyCost() })
+	}
+	return nil
+}
+
 func kindOfLicenseActor(nullable bool) columns.Kind[*licensing.LicenseActor] {
 	return columns.Objects(nullable, "LicenseActor", licenseActorImplementors, columnOfLicenseActor)
 }
@@ -1075,60 +1129,6 @@ func columnOfLicenseDetails(c *columns.Column[*licensing.LicenseDetails]) column
 	return nil
 }
 
-func kindOfLicenseFinding(nullable bool) columns.Kind[*licensing.LicenseFinding] {
-	return columns.Objects(nullable, "LicenseFinding", licenseFindingImplementors, columnOfLicenseFinding)
-}
-
-func columnOfLicenseFinding(c *columns.Column[*licensing.LicenseFinding]) columns.Row {
-	switch c.Name {
-	case "id":
-		return columns.Plain(c, columns.Text[string](), func(obj *licensing.LicenseFinding) string { return obj.ID() })
-	case "kind":
-		return columns.Plain(c, columns.Text[licensing.LicenseFindingKind](), func(obj *licensing.LicenseFinding) licensing.LicenseFindingKind { return obj.Kind })
-	case "reason":
-		return columns.Plain(c, columns.Text[string](), func(obj *licensing.LicenseFinding) string { return obj.Reason() })
-	case "remedy":
-		return columns.Plain(c, kindOfRemedy(false), func(obj *licensing.LicenseFinding) *licensing.Remedy { return obj.Remedy() })
-	case "fixes":
-		return columns.Batch(c, columns.List(true, kindOfFix(false)), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([][]*model.Fix, error) {
-			return c.Resolvers().(ResolverRoot).LicenseFinding().Fixes(ctx, objs)
-		})
-	case "skuId":
-		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.LicenseFinding) *licensing.GUID { return obj.SkuID })
-	case "sku":
-		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
-			return c.Resolvers().(ResolverRoot).LicenseFinding().Sku(ctx, objs)
-		})
-	case "user":
-		return columns.Plain(c, kindOfUser(true), func(obj *licensing.LicenseFinding) *licensing.User { return obj.User })
-	case "groupId":
-		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseFinding) *string { return obj.GroupID })
-	case "group":
-		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
-			return c.Resolvers().(ResolverRoot).LicenseFinding().Group(ctx, objs)
-		})
-	case "nestedGroupId":
-		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.LicenseFinding) *string { return obj.NestedGroupID })
-	case "nestedGroup":
-		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
-			return c.Resolvers().(ResolverRoot).LicenseFinding().NestedGroup(ctx, objs)
-		})
-	case "containedInSkuId":
-		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.LicenseFinding) *licensing.GUID { return obj.ContainedInSkuID })
-	case "containedIn":
-		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.LicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
-			return c.Resolvers().(ResolverRoot).LicenseFinding().ContainedIn(ctx, objs)
-		})
-	case "companySubscription":
-		return columns.Plain(c, kindOfCompanySubscription(true), func(obj *licensing.LicenseFinding) *licensing.CompanySubscription { return obj.CompanySubscription })
-	case "unitsFreed":
-		return columns.Plain(c, columns.Int32(), func(obj *licensing.LicenseFinding) int32 { return obj.UnitsFreed })
-	case "monthlyCost":
-		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.LicenseFinding) *licensing.Money { return obj.MonthlyCost() })
-	}
-	return nil
-}
-
 func kindOfLicenseFindingConnection(nullable bool) columns.Kind[*model.LicenseFindingConnection] {
 	return columns.Objects(nullable, "LicenseFindingConnection", licenseFindingConnectionImplementors, columnOfLicenseFindingConnection)
 }
@@ -1136,9 +1136,9 @@ func kindOfLicenseFindingConnection(nullable bool) columns.Kind[*model.LicenseFi
 func columnOfLicenseFindingConnection(c *columns.Column[*model.LicenseFindingConnection]) columns.Row {
 	switch c.Name {
 	case "nodes":
-		return columns.Plain(c, columns.List(false, kindOfLicenseFinding(false)), func(obj *model.LicenseFindingConnection) []*licensing.LicenseFinding { return obj.Nodes })
+		return columns.Plain(c, columns.List(false, kindOfLicenseFinding(false)), func(obj *model.LicenseFindingConnection) []licensing.LicenseFinding { return obj.Nodes })
 	case "edges":
-		return columns.Plain(c, columns.List(false, kindOfLicenseFindingEdge(false)), func(obj *model.LicenseFindingConnection) []*model.Edge[*licensing.LicenseFinding] { return obj.Edges() })
+		return columns.Plain(c, columns.List(false, kindOfLicenseFindingEdge(false)), func(obj *model.LicenseFindingConnection) []*model.Edge[licensing.LicenseFinding] { return obj.Edges() })
 	case "pageInfo":
 		return columns.Plain(c, kindOfPageInfo(false), func(obj *model.LicenseFindingConnection) *model.PageInfo { return obj.PageInfo })
 	case "stopped":
@@ -1149,16 +1149,16 @@ func columnOfLicenseFindingConnection(c *columns.Column[*model.LicenseFindingCon
 	return nil
 }
 
-func kindOfLicenseFindingEdge(nullable bool) columns.Kind[*model.Edge[*licensing.LicenseFinding]] {
+func kindOfLicenseFindingEdge(nullable bool) columns.Kind[*model.Edge[licensing.LicenseFinding]] {
 	return columns.Objects(nullable, "LicenseFindingEdge", licenseFindingEdgeImplementors, columnOfLicenseFindingEdge)
 }
 
-func columnOfLicenseFindingEdge(c *columns.Column[*model.Edge[*licensing.LicenseFinding]]) columns.Row {
+func columnOfLicenseFindingEdge(c *columns.Column[*model.Edge[licensing.LicenseFinding]]) columns.Row {
 	switch c.Name {
 	case "cursor":
-		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.LicenseFinding]) string { return obj.Cursor() })
+		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[licensing.LicenseFinding]) string { return obj.Cursor() })
 	case "node":
-		return columns.Plain(c, kindOfLicenseFinding(false), func(obj *model.Edge[*licensing.LicenseFinding]) *licensing.LicenseFinding { return obj.Node })
+		return columns.Plain(c, kindOfLicenseFinding(false), func(obj *model.Edge[licensing.LicenseFinding]) licensing.LicenseFinding { return obj.Node })
 	}
 	return nil
 }
@@ -1331,6 +1331,50 @@ func columnOfPageInfo(c *columns.Column[*model.PageInfo]) columns.Row {
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.PageInfo) *string { return obj.StartCursor() })
 	case "endCursor":
 		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *model.PageInfo) *string { return obj.EndCursor() })
+	}
+	return nil
+}
+
+func kindOfProductLicenseFinding(nullable bool) columns.Kind[*licensing.ProductLicenseFinding] {
+	return columns.Objects(nullable, "ProductLicenseFinding", productLicenseFindingImplementors, columnOfProductLicenseFinding)
+}
+
+func columnOfProductLicenseFinding(c *columns.Column[*licensing.ProductLicenseFinding]) columns.Row {
+	switch c.Name {
+	case "id":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.ProductLicenseFinding) string { return obj.ID() })
+	case "kind":
+		return columns.Plain(c, columns.Text[licensing.LicenseFindingKind](), func(obj *licensing.ProductLicenseFinding) licensing.LicenseFindingKind { return obj.Kind })
+	case "reason":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.ProductLicenseFinding) string { return obj.Reason() })
+	case "remedy":
+		return columns.Plain(c, kindOfRemedy(false), func(obj *licensing.ProductLicenseFinding) *licensing.Remedy { return obj.Remedy() })
+	case "fixes":
+		return columns.Batch(c, columns.List(true, kindOfFix(false)), func(ctx context.Context, objs []*licensing.ProductLicenseFinding, _ map[string]any) ([][]*model.Fix, error) {
+			return c.Resolvers().(ResolverRoot).ProductLicenseFinding().Fixes(ctx, objs)
+		})
+	case "skuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.ProductLicenseFinding) *licensing.GUID { return obj.SkuID })
+	case "sku":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.ProductLicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).ProductLicenseFinding().Sku(ctx, objs)
+		})
+	case "user":
+		return columns.Plain(c, kindOfUser(true), func(obj *licensing.ProductLicenseFinding) *licensing.User { return obj.User })
+	case "groupId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.ProductLicenseFinding) *string { return obj.GroupID })
+	case "group":
+		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.ProductLicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
+			return c.Resolvers().(ResolverRoot).ProductLicenseFinding().Group(ctx, objs)
+		})
+	case "companySubscription":
+		return columns.Plain(c, kindOfCompanySubscription(true), func(obj *licensing.ProductLicenseFinding) *licensing.CompanySubscription {
+			return obj.CompanySubscription
+		})
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *licensing.ProductLicenseFinding) int32 { return obj.UnitsFreed })
+	case "monthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.ProductLicenseFinding) *licensing.Money { return obj.MonthlyCost() })
 	}
 	return nil
 }
@@ -1867,6 +1911,52 @@ func columnOfUserEdge(c *columns.Column[*model.Edge[*licensing.User]]) columns.R
 		return columns.Plain(c, columns.Text[string](), func(obj *model.Edge[*licensing.User]) string { return obj.Cursor() })
 	case "node":
 		return columns.Plain(c, kindOfUser(false), func(obj *model.Edge[*licensing.User]) *licensing.User { return obj.Node })
+	}
+	return nil
+}
+
+func kindOfUserLicenseFinding(nullable bool) columns.Kind[*licensing.UserLicenseFinding] {
+	return columns.Objects(nullable, "UserLicenseFinding", userLicenseFindingImplementors, columnOfUserLicenseFinding)
+}
+
+func columnOfUserLicenseFinding(c *columns.Column[*licensing.UserLicenseFinding]) columns.Row {
+	switch c.Name {
+	case "id":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.UserLicenseFinding) string { return obj.ID() })
+	case "kind":
+		return columns.Plain(c, columns.Text[licensing.LicenseFindingKind](), func(obj *licensing.UserLicenseFinding) licensing.LicenseFindingKind { return obj.Kind })
+	case "reason":
+		return columns.Plain(c, columns.Text[string](), func(obj *licensing.UserLicenseFinding) string { return obj.Reason() })
+	case "remedy":
+		return columns.Plain(c, kindOfRemedy(false), func(obj *licensing.UserLicenseFinding) *licensing.Remedy { return obj.Remedy() })
+	case "fixes":
+		return columns.Batch(c, columns.List(true, kindOfFix(false)), func(ctx context.Context, objs []*licensing.UserLicenseFinding, _ map[string]any) ([][]*model.Fix, error) {
+			return c.Resolvers().(ResolverRoot).UserLicenseFinding().Fixes(ctx, objs)
+		})
+	case "skuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.UserLicenseFinding) *licensing.GUID { return obj.SkuID })
+	case "sku":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.UserLicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).UserLicenseFinding().Sku(ctx, objs)
+		})
+	case "user":
+		return columns.Plain(c, kindOfUser(true), func(obj *licensing.UserLicenseFinding) *licensing.User { return obj.User })
+	case "groupId":
+		return columns.Plain(c, columns.Optional(columns.Text[string]()), func(obj *licensing.UserLicenseFinding) *string { return obj.GroupID })
+	case "group":
+		return columns.Batch(c, kindOfGroup(true), func(ctx context.Context, objs []*licensing.UserLicenseFinding, _ map[string]any) ([]*licensing.Group, error) {
+			return c.Resolvers().(ResolverRoot).UserLicenseFinding().Group(ctx, objs)
+		})
+	case "containedInSkuId":
+		return columns.Plain(c, columns.Optional(columns.Text[licensing.GUID]()), func(obj *licensing.UserLicenseFinding) *licensing.GUID { return obj.ContainedInSkuID })
+	case "containedIn":
+		return columns.Batch(c, kindOfSubscribedSku(true), func(ctx context.Context, objs []*licensing.UserLicenseFinding, _ map[string]any) ([]*licensing.SubscribedSku, error) {
+			return c.Resolvers().(ResolverRoot).UserLicenseFinding().ContainedIn(ctx, objs)
+		})
+	case "unitsFreed":
+		return columns.Plain(c, columns.Int32(), func(obj *licensing.UserLicenseFinding) int32 { return obj.UnitsFreed })
+	case "monthlyCost":
+		return columns.Plain(c, kindOfMoney(true), func(obj *licensing.UserLicenseFinding) *licensing.Money { return obj.MonthlyCost() })
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package generated
 import (
 	"context"
 	"errors"
+	"fmt"
 	"licensegraph/graph/model"
 	"licensegraph/internal/licensing"
 	"math"
@@ -20,16 +21,14 @@ import (
 type FindingsOfProductResolver interface {
 	Sku(ctx context.Context, objs []*model.FindingsOfProduct) ([]*licensing.SubscribedSku, error)
 }
-type LicenseFindingResolver interface {
-	Fixes(ctx context.Context, objs []*licensing.LicenseFinding) ([][]*model.Fix, error)
+type GroupLicenseFindingResolver interface {
+	Fixes(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([][]*model.Fix, error)
 
-	Sku(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error)
+	Sku(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([]*licensing.SubscribedSku, error)
 
-	Group(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.Group, error)
+	Group(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([]*licensing.Group, error)
 
-	NestedGroup(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.Group, error)
-
-	ContainedIn(ctx context.Context, objs []*licensing.LicenseFinding) ([]*licensing.SubscribedSku, error)
+	NestedGroup(ctx context.Context, objs []*licensing.GroupLicenseFinding) ([]*licensing.Group, error)
 }
 type LicenseFindingsOverviewResolver interface {
 	UpstreamRequests(ctx context.Context, obj *model.LicenseFindingsOverview) (*int32, error)
@@ -37,6 +36,22 @@ type LicenseFindingsOverviewResolver interface {
 	ByDepartment(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.FindingsOfOrgUnit, error)
 	ByCostCenter(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.FindingsOfOrgUnit, error)
 	Unavailable(ctx context.Context, obj *model.LicenseFindingsOverview) ([]*model.UnavailableFindings, error)
+}
+type ProductLicenseFindingResolver interface {
+	Fixes(ctx context.Context, objs []*licensing.ProductLicenseFinding) ([][]*model.Fix, error)
+
+	Sku(ctx context.Context, objs []*licensing.ProductLicenseFinding) ([]*licensing.SubscribedSku, error)
+
+	Group(ctx context.Context, objs []*licensing.ProductLicenseFinding) ([]*licensing.Group, error)
+}
+type UserLicenseFindingResolver interface {
+	Fixes(ctx context.Context, objs []*licensing.UserLicenseFinding) ([][]*model.Fix, error)
+
+	Sku(ctx context.Context, objs []*licensing.UserLicenseFinding) ([]*licensing.SubscribedSku, error)
+
+	Group(ctx context.Context, objs []*licensing.UserLicenseFinding) ([]*licensing.Group, error)
+
+	ContainedIn(ctx context.Context, objs []*licensing.UserLicenseFinding) ([]*licensing.SubscribedSku, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -483,13 +498,13 @@ func (ec *executionContext) fieldContext_FindingsOfProduct_monthlyCost(_ context
 	return fc, nil
 }
 
-func (ec *executionContext) _LicenseFinding_id(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_id(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_id(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_id(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ID(), nil
@@ -502,17 +517,17 @@ func (ec *executionContext) _LicenseFinding_id(ctx context.Context, field graphq
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, true, false, errors.New("field of type ID does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, true, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_kind(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_kind(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_kind(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_kind(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
@@ -525,17 +540,17 @@ func (ec *executionContext) _LicenseFinding_kind(ctx context.Context, field grap
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, false, false, errors.New("field of type LicenseFindingKind does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, false, false, errors.New("field of type LicenseFindingKind does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_reason(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_reason(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_reason(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_reason(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Reason(), nil
@@ -548,17 +563,17 @@ func (ec *executionContext) _LicenseFinding_reason(ctx context.Context, field gr
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, true, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_remedy(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_remedy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Remedy(), nil
@@ -571,9 +586,9 @@ func (ec *executionContext) _LicenseFinding_remedy(ctx context.Context, field gr
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_remedy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_remedy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
@@ -584,16 +599,16 @@ func (ec *executionContext) fieldContext_LicenseFinding_remedy(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _LicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_fixes(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_fixes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_LicenseFinding_fixes(ctx, field, obj)
+			return ec.resolveBatch_GroupLicenseFinding_fixes(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.Fix) graphql.Marshaler {
@@ -603,9 +618,9 @@ func (ec *executionContext) _LicenseFinding_fixes(ctx context.Context, field gra
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_fixes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_fixes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
@@ -615,9 +630,9 @@ func (ec *executionContext) fieldContext_LicenseFinding_fixes(_ context.Context,
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_LicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (any, error) {
-	resolver := ec.Resolvers.LicenseFinding()
-	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseFinding](ctx, "LicenseFinding"); ok {
+func (ec *executionContext) resolveBatch_GroupLicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.GroupLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.GroupLicenseFinding](ctx, "GroupLicenseFinding"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
 			return resolver.Fixes(ctx, batch.Parents)
 		})
@@ -626,26 +641,26 @@ func (ec *executionContext) resolveBatch_LicenseFinding_fixes(ctx context.Contex
 			batch.Index,
 			len(batch.Parents),
 			result,
-			"LicenseFinding.fixes",
+			"GroupLicenseFinding.fixes",
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Fixes(ctx, []*licensing.LicenseFinding{obj})
+	results, err := resolver.Fixes(ctx, []*licensing.GroupLicenseFinding{obj})
 	return graphql.ResolveBatchSingleResult[[]*model.Fix](
 		ctx,
 		results,
 		err,
-		"LicenseFinding.fixes",
+		"GroupLicenseFinding.fixes",
 	)
 }
 
-func (ec *executionContext) _LicenseFinding_skuId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_skuId(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_skuId(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_skuId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.SkuID, nil
@@ -658,20 +673,20 @@ func (ec *executionContext) _LicenseFinding_skuId(ctx context.Context, field gra
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_skuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, false, false, errors.New("field of type UUID does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_skuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, false, false, errors.New("field of type UUID does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_sku(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_sku(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_LicenseFinding_sku(ctx, field, obj)
+			return ec.resolveBatch_GroupLicenseFinding_sku(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
@@ -681,9 +696,9 @@ func (ec *executionContext) _LicenseFinding_sku(ctx context.Context, field graph
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
@@ -693,9 +708,9 @@ func (ec *executionContext) fieldContext_LicenseFinding_sku(_ context.Context, f
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_LicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (any, error) {
-	resolver := ec.Resolvers.LicenseFinding()
-	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseFinding](ctx, "LicenseFinding"); ok {
+func (ec *executionContext) resolveBatch_GroupLicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.GroupLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.GroupLicenseFinding](ctx, "GroupLicenseFinding"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
 			return resolver.Sku(ctx, batch.Parents)
 		})
@@ -704,26 +719,26 @@ func (ec *executionContext) resolveBatch_LicenseFinding_sku(ctx context.Context,
 			batch.Index,
 			len(batch.Parents),
 			result,
-			"LicenseFinding.sku",
+			"GroupLicenseFinding.sku",
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Sku(ctx, []*licensing.LicenseFinding{obj})
+	results, err := resolver.Sku(ctx, []*licensing.GroupLicenseFinding{obj})
 	return graphql.ResolveBatchSingleResult[*licensing.SubscribedSku](
 		ctx,
 		results,
 		err,
-		"LicenseFinding.sku",
+		"GroupLicenseFinding.sku",
 	)
 }
 
-func (ec *executionContext) _LicenseFinding_user(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_user(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_user(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_user(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.User, nil
@@ -736,9 +751,9 @@ func (ec *executionContext) _LicenseFinding_user(ctx context.Context, field grap
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -749,13 +764,13 @@ func (ec *executionContext) fieldContext_LicenseFinding_user(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _LicenseFinding_groupId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_groupId(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_groupId(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_groupId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.GroupID, nil
@@ -768,20 +783,20 @@ func (ec *executionContext) _LicenseFinding_groupId(ctx context.Context, field g
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_groupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, false, false, errors.New("field of type ID does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_groupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_group(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_group(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_LicenseFinding_group(ctx, field, obj)
+			return ec.resolveBatch_GroupLicenseFinding_group(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Group) graphql.Marshaler {
@@ -791,9 +806,9 @@ func (ec *executionContext) _LicenseFinding_group(ctx context.Context, field gra
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_group(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_group(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
@@ -803,9 +818,9 @@ func (ec *executionContext) fieldContext_LicenseFinding_group(_ context.Context,
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_LicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (any, error) {
-	resolver := ec.Resolvers.LicenseFinding()
-	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseFinding](ctx, "LicenseFinding"); ok {
+func (ec *executionContext) resolveBatch_GroupLicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.GroupLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.GroupLicenseFinding](ctx, "GroupLicenseFinding"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
 			return resolver.Group(ctx, batch.Parents)
 		})
@@ -814,26 +829,26 @@ func (ec *executionContext) resolveBatch_LicenseFinding_group(ctx context.Contex
 			batch.Index,
 			len(batch.Parents),
 			result,
-			"LicenseFinding.group",
+			"GroupLicenseFinding.group",
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Group(ctx, []*licensing.LicenseFinding{obj})
+	results, err := resolver.Group(ctx, []*licensing.GroupLicenseFinding{obj})
 	return graphql.ResolveBatchSingleResult[*licensing.Group](
 		ctx,
 		results,
 		err,
-		"LicenseFinding.group",
+		"GroupLicenseFinding.group",
 	)
 }
 
-func (ec *executionContext) _LicenseFinding_nestedGroupId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_nestedGroupId(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_nestedGroupId(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_nestedGroupId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.NestedGroupID, nil
@@ -846,20 +861,20 @@ func (ec *executionContext) _LicenseFinding_nestedGroupId(ctx context.Context, f
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_nestedGroupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, false, false, errors.New("field of type ID does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_nestedGroupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_nestedGroup(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_nestedGroup(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_nestedGroup(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_nestedGroup(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_LicenseFinding_nestedGroup(ctx, field, obj)
+			return ec.resolveBatch_GroupLicenseFinding_nestedGroup(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Group) graphql.Marshaler {
@@ -869,9 +884,9 @@ func (ec *executionContext) _LicenseFinding_nestedGroup(ctx context.Context, fie
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_nestedGroup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_nestedGroup(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
@@ -881,9 +896,9 @@ func (ec *executionContext) fieldContext_LicenseFinding_nestedGroup(_ context.Co
 	}
 	return fc, nil
 }
-func (ec *executionContext) resolveBatch_LicenseFinding_nestedGroup(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (any, error) {
-	resolver := ec.Resolvers.LicenseFinding()
-	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseFinding](ctx, "LicenseFinding"); ok {
+func (ec *executionContext) resolveBatch_GroupLicenseFinding_nestedGroup(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.GroupLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.GroupLicenseFinding](ctx, "GroupLicenseFinding"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
 			return resolver.NestedGroup(ctx, batch.Parents)
 		})
@@ -892,136 +907,26 @@ func (ec *executionContext) resolveBatch_LicenseFinding_nestedGroup(ctx context.
 			batch.Index,
 			len(batch.Parents),
 			result,
-			"LicenseFinding.nestedGroup",
+			"GroupLicenseFinding.nestedGroup",
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.NestedGroup(ctx, []*licensing.LicenseFinding{obj})
+	results, err := resolver.NestedGroup(ctx, []*licensing.GroupLicenseFinding{obj})
 	return graphql.ResolveBatchSingleResult[*licensing.Group](
 		ctx,
 		results,
 		err,
-		"LicenseFinding.nestedGroup",
+		"GroupLicenseFinding.nestedGroup",
 	)
 }
 
-func (ec *executionContext) _LicenseFinding_containedInSkuId(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_unitsFreed(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_containedInSkuId(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ContainedInSkuID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
-			return ec.marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_LicenseFinding_containedInSkuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, false, false, errors.New("field of type UUID does not have child fields"))
-}
-
-func (ec *executionContext) _LicenseFinding_containedIn(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_containedIn(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.resolveBatch_LicenseFinding_containedIn(ctx, field, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
-			return ec.marshalOSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_LicenseFinding_containedIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_SubscribedSku(ctx, field)
-		},
-	}
-	return fc, nil
-}
-func (ec *executionContext) resolveBatch_LicenseFinding_containedIn(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (any, error) {
-	resolver := ec.Resolvers.LicenseFinding()
-	if batch, ok := graphql.BatchParentsFor[*licensing.LicenseFinding](ctx, "LicenseFinding"); ok {
-		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.ContainedIn(ctx, batch.Parents)
-		})
-		return graphql.ResolveBatchGroupResult[*licensing.SubscribedSku](
-			ctx,
-			batch.Index,
-			len(batch.Parents),
-			result,
-			"LicenseFinding.containedIn",
-			batch.IndexMap,
-		)
-	}
-	results, err := resolver.ContainedIn(ctx, []*licensing.LicenseFinding{obj})
-	return graphql.ResolveBatchSingleResult[*licensing.SubscribedSku](
-		ctx,
-		results,
-		err,
-		"LicenseFinding.containedIn",
-	)
-}
-
-func (ec *executionContext) _LicenseFinding_companySubscription(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_companySubscription(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.CompanySubscription, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *licensing.CompanySubscription) graphql.Marshaler {
-			return ec.marshalOCompanySubscription2ᚖlicensegraphᚋinternalᚋlicensingᚐCompanySubscription(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_LicenseFinding_companySubscription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CompanySubscription(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _LicenseFinding_unitsFreed(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_unitsFreed(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_unitsFreed(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UnitsFreed, nil
@@ -1034,17 +939,17 @@ func (ec *executionContext) _LicenseFinding_unitsFreed(ctx context.Context, fiel
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_unitsFreed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("LicenseFinding", field, false, false, errors.New("field of type Int does not have child fields"))
+func (ec *executionContext) fieldContext_GroupLicenseFinding_unitsFreed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("GroupLicenseFinding", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFinding_monthlyCost(ctx context.Context, field graphql.CollectedField, obj *licensing.LicenseFinding) (ret graphql.Marshaler) {
+func (ec *executionContext) _GroupLicenseFinding_monthlyCost(ctx context.Context, field graphql.CollectedField, obj *licensing.GroupLicenseFinding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_LicenseFinding_monthlyCost(ctx, field)
+			return ec.fieldContext_GroupLicenseFinding_monthlyCost(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.MonthlyCost(), nil
@@ -1057,9 +962,9 @@ func (ec *executionContext) _LicenseFinding_monthlyCost(ctx context.Context, fie
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_LicenseFinding_monthlyCost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_GroupLicenseFinding_monthlyCost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "LicenseFinding",
+		Object:     "GroupLicenseFinding",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: false,
@@ -1082,8 +987,8 @@ func (ec *executionContext) _LicenseFindingConnection_nodes(ctx context.Context,
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*licensing.LicenseFinding) graphql.Marshaler {
-			return ec.marshalNLicenseFinding2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseFindingᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []licensing.LicenseFinding) graphql.Marshaler {
+			return ec.marshalNLicenseFinding2ᚕlicensegraphᚋinternalᚋlicensingᚐLicenseFindingᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1096,7 +1001,7 @@ func (ec *executionContext) fieldContext_LicenseFindingConnection_nodes(_ contex
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LicenseFinding(ctx, field)
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
 		},
 	}
 	return fc, nil
@@ -1114,7 +1019,7 @@ func (ec *executionContext) _LicenseFindingConnection_edges(ctx context.Context,
 			return obj.Edges(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[*licensing.LicenseFinding]) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Edge[licensing.LicenseFinding]) graphql.Marshaler {
 			return ec.marshalNLicenseFindingEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx, selections, v)
 		},
 		true,
@@ -1221,7 +1126,7 @@ func (ec *executionContext) fieldContext_LicenseFindingConnection_unavailable(_ 
 	return fc, nil
 }
 
-func (ec *executionContext) _LicenseFindingEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.LicenseFinding]) (ret graphql.Marshaler) {
+func (ec *executionContext) _LicenseFindingEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.Edge[licensing.LicenseFinding]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1244,7 +1149,7 @@ func (ec *executionContext) fieldContext_LicenseFindingEdge_cursor(_ context.Con
 	return graphql.NewScalarFieldContext("LicenseFindingEdge", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _LicenseFindingEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[*licensing.LicenseFinding]) (ret graphql.Marshaler) {
+func (ec *executionContext) _LicenseFindingEdge_node(ctx context.Context, field graphql.CollectedField, obj *model.Edge[licensing.LicenseFinding]) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -1256,8 +1161,8 @@ func (ec *executionContext) _LicenseFindingEdge_node(ctx context.Context, field 
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *licensing.LicenseFinding) graphql.Marshaler {
-			return ec.marshalNLicenseFinding2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseFinding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v licensing.LicenseFinding) graphql.Marshaler {
+			return ec.marshalNLicenseFinding2licensegraphᚋinternalᚋlicensingᚐLicenseFinding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1270,7 +1175,7 @@ func (ec *executionContext) fieldContext_LicenseFindingEdge_node(_ context.Conte
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LicenseFinding(ctx, field)
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
 		},
 	}
 	return fc, nil
@@ -1427,6 +1332,437 @@ func (ec *executionContext) fieldContext_LicenseFindingsOverview_unavailable(_ c
 	return fc, nil
 }
 
+func (ec *executionContext) _ProductLicenseFinding_id(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductLicenseFinding", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ProductLicenseFinding_kind(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v licensing.LicenseFindingKind) graphql.Marshaler {
+			return ec.marshalNLicenseFindingKind2licensegraphᚋinternalᚋlicensingᚐLicenseFindingKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductLicenseFinding", field, false, false, errors.New("field of type LicenseFindingKind does not have child fields"))
+}
+
+func (ec *executionContext) _ProductLicenseFinding_reason(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductLicenseFinding", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProductLicenseFinding_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_remedy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remedy(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
+			return ec.marshalNRemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_remedy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Remedy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductLicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_fixes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductLicenseFinding_fixes(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Fix) graphql.Marshaler {
+			return ec.marshalOFix2ᚕᚖlicensegraphᚋgraphᚋmodelᚐFixᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_fixes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fix(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductLicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.ProductLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.ProductLicenseFinding](ctx, "ProductLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Fixes(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*model.Fix](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductLicenseFinding.fixes",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Fixes(ctx, []*licensing.ProductLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[[]*model.Fix](
+		ctx,
+		results,
+		err,
+		"ProductLicenseFinding.fixes",
+	)
+}
+
+func (ec *executionContext) _ProductLicenseFinding_skuId(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_skuId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SkuID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
+			return ec.marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_skuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductLicenseFinding", field, false, false, errors.New("field of type UUID does not have child fields"))
+}
+
+func (ec *executionContext) _ProductLicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductLicenseFinding_sku(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalOSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductLicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.ProductLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.ProductLicenseFinding](ctx, "ProductLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Sku(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.SubscribedSku](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductLicenseFinding.sku",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Sku(ctx, []*licensing.ProductLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.SubscribedSku](
+		ctx,
+		results,
+		err,
+		"ProductLicenseFinding.sku",
+	)
+}
+
+func (ec *executionContext) _ProductLicenseFinding_user(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.User) graphql.Marshaler {
+			return ec.marshalOUser2ᚖlicensegraphᚋinternalᚋlicensingᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductLicenseFinding_groupId(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_groupId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GroupID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_groupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductLicenseFinding", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ProductLicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_group(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_ProductLicenseFinding_group(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Group) graphql.Marshaler {
+			return ec.marshalOGroup2ᚖlicensegraphᚋinternalᚋlicensingᚐGroup(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_group(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Group(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_ProductLicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.ProductLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.ProductLicenseFinding](ctx, "ProductLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Group(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.Group](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"ProductLicenseFinding.group",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Group(ctx, []*licensing.ProductLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.Group](
+		ctx,
+		results,
+		err,
+		"ProductLicenseFinding.group",
+	)
+}
+
+func (ec *executionContext) _ProductLicenseFinding_companySubscription(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_companySubscription(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CompanySubscription, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.CompanySubscription) graphql.Marshaler {
+			return ec.marshalOCompanySubscription2ᚖlicensegraphᚋinternalᚋlicensingᚐCompanySubscription(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_companySubscription(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CompanySubscription(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProductLicenseFinding_unitsFreed(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_unitsFreed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitsFreed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_unitsFreed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProductLicenseFinding", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProductLicenseFinding_monthlyCost(ctx context.Context, field graphql.CollectedField, obj *licensing.ProductLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProductLicenseFinding_monthlyCost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MonthlyCost(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖlicensegraphᚋinternalᚋlicensingᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProductLicenseFinding_monthlyCost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProductLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UnavailableFindings_kinds(ctx context.Context, field graphql.CollectedField, obj *model.UnavailableFindings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1496,6 +1832,483 @@ func (ec *executionContext) fieldContext_UnavailableFindings_message(_ context.C
 	return graphql.NewScalarFieldContext("UnavailableFindings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _UserLicenseFinding_id(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, true, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_kind(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v licensing.LicenseFindingKind) graphql.Marshaler {
+			return ec.marshalNLicenseFindingKind2licensegraphᚋinternalᚋlicensingᚐLicenseFindingKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, false, false, errors.New("field of type LicenseFindingKind does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_reason(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_remedy(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_remedy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Remedy(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Remedy) graphql.Marshaler {
+			return ec.marshalNRemedy2ᚖlicensegraphᚋinternalᚋlicensingᚐRemedy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_remedy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Remedy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UserLicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_fixes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_UserLicenseFinding_fixes(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Fix) graphql.Marshaler {
+			return ec.marshalOFix2ᚕᚖlicensegraphᚋgraphᚋmodelᚐFixᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_fixes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Fix(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_UserLicenseFinding_fixes(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.UserLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.UserLicenseFinding](ctx, "UserLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Fixes(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*model.Fix](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"UserLicenseFinding.fixes",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Fixes(ctx, []*licensing.UserLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[[]*model.Fix](
+		ctx,
+		results,
+		err,
+		"UserLicenseFinding.fixes",
+	)
+}
+
+func (ec *executionContext) _UserLicenseFinding_skuId(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_skuId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SkuID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
+			return ec.marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_skuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, false, false, errors.New("field of type UUID does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_sku(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_UserLicenseFinding_sku(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalOSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_sku(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_UserLicenseFinding_sku(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.UserLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.UserLicenseFinding](ctx, "UserLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Sku(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.SubscribedSku](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"UserLicenseFinding.sku",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Sku(ctx, []*licensing.UserLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.SubscribedSku](
+		ctx,
+		results,
+		err,
+		"UserLicenseFinding.sku",
+	)
+}
+
+func (ec *executionContext) _UserLicenseFinding_user(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.User) graphql.Marshaler {
+			return ec.marshalOUser2ᚖlicensegraphᚋinternalᚋlicensingᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _UserLicenseFinding_groupId(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_groupId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GroupID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_groupId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_group(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_UserLicenseFinding_group(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Group) graphql.Marshaler {
+			return ec.marshalOGroup2ᚖlicensegraphᚋinternalᚋlicensingᚐGroup(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_group(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Group(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_UserLicenseFinding_group(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.UserLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.UserLicenseFinding](ctx, "UserLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Group(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.Group](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"UserLicenseFinding.group",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Group(ctx, []*licensing.UserLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.Group](
+		ctx,
+		results,
+		err,
+		"UserLicenseFinding.group",
+	)
+}
+
+func (ec *executionContext) _UserLicenseFinding_containedInSkuId(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_containedInSkuId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContainedInSkuID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.GUID) graphql.Marshaler {
+			return ec.marshalOUUID2ᚖlicensegraphᚋinternalᚋlicensingᚐGUID(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_containedInSkuId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, false, false, errors.New("field of type UUID does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_containedIn(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_containedIn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_UserLicenseFinding_containedIn(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.SubscribedSku) graphql.Marshaler {
+			return ec.marshalOSubscribedSku2ᚖlicensegraphᚋinternalᚋlicensingᚐSubscribedSku(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_containedIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscribedSku(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_UserLicenseFinding_containedIn(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (any, error) {
+	resolver := ec.Resolvers.UserLicenseFinding()
+	if batch, ok := graphql.BatchParentsFor[*licensing.UserLicenseFinding](ctx, "UserLicenseFinding"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.ContainedIn(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*licensing.SubscribedSku](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"UserLicenseFinding.containedIn",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.ContainedIn(ctx, []*licensing.UserLicenseFinding{obj})
+	return graphql.ResolveBatchSingleResult[*licensing.SubscribedSku](
+		ctx,
+		results,
+		err,
+		"UserLicenseFinding.containedIn",
+	)
+}
+
+func (ec *executionContext) _UserLicenseFinding_unitsFreed(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_unitsFreed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitsFreed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_unitsFreed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UserLicenseFinding", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _UserLicenseFinding_monthlyCost(ctx context.Context, field graphql.CollectedField, obj *licensing.UserLicenseFinding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UserLicenseFinding_monthlyCost(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MonthlyCost(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *licensing.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖlicensegraphᚋinternalᚋlicensingᚐMoney(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UserLicenseFinding_monthlyCost(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UserLicenseFinding",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -1554,6 +2367,34 @@ func (ec *executionContext) unmarshalInputLicenseFindingFilter(ctx context.Conte
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
+
+func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.SelectionSet, obj licensing.LicenseFinding) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case *licensing.UserLicenseFinding:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._UserLicenseFinding(ctx, sel, obj)
+	case *licensing.ProductLicenseFinding:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductLicenseFinding(ctx, sel, obj)
+	case *licensing.GroupLicenseFinding:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._GroupLicenseFinding(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of LicenseFinding must implement graphql.Marshaler", obj))
+		}
+	}
+}
 
 // endregion ************************** interface.gotpl ***************************
 
@@ -1771,10 +2612,10 @@ func (ec *executionContext) _FindingsOfProduct(ctx context.Context, sel ast.Sele
 	return out
 }
 
-var licenseFindingImplementors = []string{"LicenseFinding"}
+var groupLicenseFindingImplementors = []string{"GroupLicenseFinding", "LicenseFinding"}
 
-func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.SelectionSet, obj *licensing.LicenseFinding) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, licenseFindingImplementors)
+func (ec *executionContext) _GroupLicenseFinding(ctx context.Context, sel ast.SelectionSet, obj *licensing.GroupLicenseFinding) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, groupLicenseFindingImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferredFieldSet := graphql.NewFieldSet(nil)
@@ -1782,24 +2623,24 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("LicenseFinding")
+			out.Values[i] = graphql.MarshalString("GroupLicenseFinding")
 		case "id":
-			out.Values[i] = ec._LicenseFinding_id(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
-			out.Values[i] = ec._LicenseFinding_kind(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "reason":
-			out.Values[i] = ec._LicenseFinding_reason(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "remedy":
-			out.Values[i] = ec._LicenseFinding_remedy(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_remedy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1812,7 +2653,7 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._LicenseFinding_fixes(ctx, field, obj)
+				res = ec._GroupLicenseFinding_fixes(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1842,7 +2683,7 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "skuId":
-			out.Values[i] = ec._LicenseFinding_skuId(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_skuId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1855,7 +2696,7 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._LicenseFinding_sku(ctx, field, obj)
+				res = ec._GroupLicenseFinding_sku(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1885,12 +2726,12 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "user":
-			out.Values[i] = ec._LicenseFinding_user(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_user(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "groupId":
-			out.Values[i] = ec._LicenseFinding_groupId(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_groupId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1903,7 +2744,7 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._LicenseFinding_group(ctx, field, obj)
+				res = ec._GroupLicenseFinding_group(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1933,7 +2774,7 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "nestedGroupId":
-			out.Values[i] = ec._LicenseFinding_nestedGroupId(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_nestedGroupId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -1946,7 +2787,7 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._LicenseFinding_nestedGroup(ctx, field, obj)
+				res = ec._GroupLicenseFinding_nestedGroup(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -1975,61 +2816,13 @@ func (ec *executionContext) _LicenseFinding(ctx context.Context, sel ast.Selecti
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "containedInSkuId":
-			out.Values[i] = ec._LicenseFinding_containedInSkuId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
-		case "containedIn":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._LicenseFinding_containedIn(ctx, field, obj)
-				if res == graphql.RequiredNull {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			if field.IsDeferred() {
-				deferredFieldSet.AddField(field)
-				fieldIndex := len(deferredFieldSet.Values) - 1
-				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, deferredFieldSet)
-				})
-
-				for _, deferrable := range field.Deferrables {
-					view, ok := deferLabelToView[deferrable.Label]
-					if !ok {
-						view = deferredFieldSet.NewView()
-						deferLabelToView[deferrable.Label] = view
-					}
-					view.AddIndices(fieldIndex)
-				}
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "companySubscription":
-			out.Values[i] = ec._LicenseFinding_companySubscription(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
 		case "unitsFreed":
-			out.Values[i] = ec._LicenseFinding_unitsFreed(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_unitsFreed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "monthlyCost":
-			out.Values[i] = ec._LicenseFinding_monthlyCost(ctx, field, obj)
+			out.Values[i] = ec._GroupLicenseFinding_monthlyCost(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2114,7 +2907,7 @@ func (ec *executionContext) _LicenseFindingConnection(ctx context.Context, sel a
 
 var licenseFindingEdgeImplementors = []string{"LicenseFindingEdge"}
 
-func (ec *executionContext) _LicenseFindingEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[*licensing.LicenseFinding]) graphql.Marshaler {
+func (ec *executionContext) _LicenseFindingEdge(ctx context.Context, sel ast.SelectionSet, obj *model.Edge[licensing.LicenseFinding]) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, licenseFindingEdgeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -2378,6 +3171,203 @@ func (ec *executionContext) _LicenseFindingsOverview(ctx context.Context, sel as
 	return out
 }
 
+var productLicenseFindingImplementors = []string{"ProductLicenseFinding", "LicenseFinding"}
+
+func (ec *executionContext) _ProductLicenseFinding(ctx context.Context, sel ast.SelectionSet, obj *licensing.ProductLicenseFinding) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, productLicenseFindingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProductLicenseFinding")
+		case "id":
+			out.Values[i] = ec._ProductLicenseFinding_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._ProductLicenseFinding_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._ProductLicenseFinding_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "remedy":
+			out.Values[i] = ec._ProductLicenseFinding_remedy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fixes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProductLicenseFinding_fixes(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "skuId":
+			out.Values[i] = ec._ProductLicenseFinding_skuId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sku":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProductLicenseFinding_sku(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "user":
+			out.Values[i] = ec._ProductLicenseFinding_user(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "groupId":
+			out.Values[i] = ec._ProductLicenseFinding_groupId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "group":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProductLicenseFinding_group(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "companySubscription":
+			out.Values[i] = ec._ProductLicenseFinding_companySubscription(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unitsFreed":
+			out.Values[i] = ec._ProductLicenseFinding_unitsFreed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "monthlyCost":
+			out.Values[i] = ec._ProductLicenseFinding_monthlyCost(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var unavailableFindingsImplementors = []string{"UnavailableFindings"}
 
 func (ec *executionContext) _UnavailableFindings(ctx context.Context, sel ast.SelectionSet, obj *model.UnavailableFindings) graphql.Marshaler {
@@ -2404,6 +3394,241 @@ func (ec *executionContext) _UnavailableFindings(ctx context.Context, sel ast.Se
 			out.Values[i] = ec._UnavailableFindings_message(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var userLicenseFindingImplementors = []string{"UserLicenseFinding", "LicenseFinding"}
+
+func (ec *executionContext) _UserLicenseFinding(ctx context.Context, sel ast.SelectionSet, obj *licensing.UserLicenseFinding) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, userLicenseFindingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UserLicenseFinding")
+		case "id":
+			out.Values[i] = ec._UserLicenseFinding_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "kind":
+			out.Values[i] = ec._UserLicenseFinding_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._UserLicenseFinding_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "remedy":
+			out.Values[i] = ec._UserLicenseFinding_remedy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fixes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UserLicenseFinding_fixes(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "skuId":
+			out.Values[i] = ec._UserLicenseFinding_skuId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "sku":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UserLicenseFinding_sku(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "user":
+			out.Values[i] = ec._UserLicenseFinding_user(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "groupId":
+			out.Values[i] = ec._UserLicenseFinding_groupId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "group":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UserLicenseFinding_group(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "containedInSkuId":
+			out.Values[i] = ec._UserLicenseFinding_containedInSkuId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "containedIn":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._UserLicenseFinding_containedIn(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "unitsFreed":
+			out.Values[i] = ec._UserLicenseFinding_unitsFreed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "monthlyCost":
+			out.Values[i] = ec._UserLicenseFinding_monthlyCost(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2477,12 +3702,51 @@ func (ec *executionContext) marshalNFindingsOfProduct2ᚖlicensegraphᚋgraphᚋ
 	return ec._FindingsOfProduct(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNLicenseFinding2ᚕᚖlicensegraphᚋinternalᚋlicensingᚐLicenseFindingᚄ(ctx context.Context, sel ast.SelectionSet, v []*licensing.LicenseFinding) graphql.Marshaler {
-	ctx = graphql.WithBatchParents(ctx, "LicenseFinding", v, nil)
+func (ec *executionContext) marshalNLicenseFinding2licensegraphᚋinternalᚋlicensingᚐLicenseFinding(ctx context.Context, sel ast.SelectionSet, v licensing.LicenseFinding) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._LicenseFinding(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLicenseFinding2ᚕlicensegraphᚋinternalᚋlicensingᚐLicenseFindingᚄ(ctx context.Context, sel ast.SelectionSet, v []licensing.LicenseFinding) graphql.Marshaler {
+	{
+		var batchItemsUserLicenseFinding []*licensing.UserLicenseFinding
+		batchIdxMapUserLicenseFinding := map[int]int{}
+		var batchItemsProductLicenseFinding []*licensing.ProductLicenseFinding
+		batchIdxMapProductLicenseFinding := map[int]int{}
+		var batchItemsGroupLicenseFinding []*licensing.GroupLicenseFinding
+		batchIdxMapGroupLicenseFinding := map[int]int{}
+		for i, item := range v {
+			switch concrete := item.(type) {
+			case *licensing.UserLicenseFinding:
+				batchIdxMapUserLicenseFinding[i] = len(batchItemsUserLicenseFinding)
+				batchItemsUserLicenseFinding = append(batchItemsUserLicenseFinding, concrete)
+			case *licensing.ProductLicenseFinding:
+				batchIdxMapProductLicenseFinding[i] = len(batchItemsProductLicenseFinding)
+				batchItemsProductLicenseFinding = append(batchItemsProductLicenseFinding, concrete)
+			case *licensing.GroupLicenseFinding:
+				batchIdxMapGroupLicenseFinding[i] = len(batchItemsGroupLicenseFinding)
+				batchItemsGroupLicenseFinding = append(batchItemsGroupLicenseFinding, concrete)
+			}
+		}
+		if len(batchItemsUserLicenseFinding) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "UserLicenseFinding", batchItemsUserLicenseFinding, batchIdxMapUserLicenseFinding)
+		}
+		if len(batchItemsProductLicenseFinding) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "ProductLicenseFinding", batchItemsProductLicenseFinding, batchIdxMapProductLicenseFinding)
+		}
+		if len(batchItemsGroupLicenseFinding) > 0 {
+			ctx = graphql.WithBatchParents(ctx, "GroupLicenseFinding", batchItemsGroupLicenseFinding, batchIdxMapGroupLicenseFinding)
+		}
+	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNLicenseFinding2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseFinding(ctx, sel, v[i])
+		return ec.marshalNLicenseFinding2licensegraphᚋinternalᚋlicensingᚐLicenseFinding(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -2494,17 +3758,7 @@ func (ec *executionContext) marshalNLicenseFinding2ᚕᚖlicensegraphᚋinternal
 	return ret
 }
 
-func (ec *executionContext) marshalNLicenseFinding2ᚖlicensegraphᚋinternalᚋlicensingᚐLicenseFinding(ctx context.Context, sel ast.SelectionSet, v *licensing.LicenseFinding) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._LicenseFinding(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalNLicenseFindingEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[*licensing.LicenseFinding]) graphql.Marshaler {
+func (ec *executionContext) marshalNLicenseFindingEdge2ᚕᚖlicensegraphᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Edge[licensing.LicenseFinding]) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -2520,7 +3774,7 @@ func (ec *executionContext) marshalNLicenseFindingEdge2ᚕᚖlicensegraphᚋgrap
 	return ret
 }
 
-func (ec *executionContext) marshalNLicenseFindingEdge2ᚖlicensegraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[*licensing.LicenseFinding]) graphql.Marshaler {
+func (ec *executionContext) marshalNLicenseFindingEdge2ᚖlicensegraphᚋgraphᚋmodelᚐEdge(ctx context.Context, sel ast.SelectionSet, v *model.Edge[licensing.LicenseFinding]) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")

@@ -39,16 +39,17 @@ type ResolverRoot interface {
 	Entity() EntityResolver
 	FindingsOfProduct() FindingsOfProductResolver
 	Group() GroupResolver
+	GroupLicenseFinding() GroupLicenseFindingResolver
 	GroupMemberResult() GroupMemberResultResolver
 	GroupMembersPayload() GroupMembersPayloadResolver
 	LicenseAssignmentState() LicenseAssignmentStateResolver
 	LicenseChange() LicenseChangeResolver
 	LicenseDetails() LicenseDetailsResolver
-	LicenseFinding() LicenseFindingResolver
 	LicenseFindingsOverview() LicenseFindingsOverviewResolver
 	LicensingOverview() LicensingOverviewResolver
 	Mutation() MutationResolver
 	PredictedEffect() PredictedEffectResolver
+	ProductLicenseFinding() ProductLicenseFindingResolver
 	ProductOverview() ProductOverviewResolver
 	Query() QueryResolver
 	RemoveDirectAssignmentsResult() RemoveDirectAssignmentsResultResolver
@@ -60,6 +61,7 @@ type ResolverRoot interface {
 	UpdateAssignmentPayload() UpdateAssignmentPayloadResolver
 	UsageRight() UsageRightResolver
 	User() UserResolver
+	UserLicenseFinding() UserLicenseFindingResolver
 	WaitingMember() WaitingMemberResolver
 }
 
@@ -387,6 +389,23 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	GroupLicenseFinding struct {
+		Fixes         func(childComplexity int) int
+		Group         func(childComplexity int) int
+		GroupID       func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		MonthlyCost   func(childComplexity int) int
+		NestedGroup   func(childComplexity int) int
+		NestedGroupID func(childComplexity int) int
+		Reason        func(childComplexity int) int
+		Remedy        func(childComplexity int) int
+		Sku           func(childComplexity int) int
+		SkuID         func(childComplexity int) int
+		UnitsFreed    func(childComplexity int) int
+		User          func(childComplexity int) int
+	}
+
 	GroupMemberResult struct {
 		Member     func(childComplexity int) int
 		MemberID   func(childComplexity int) int
@@ -446,26 +465,6 @@ type ComplexityRoot struct {
 		Sku           func(childComplexity int) int
 		SkuID         func(childComplexity int) int
 		SkuPartNumber func(childComplexity int) int
-	}
-
-	LicenseFinding struct {
-		CompanySubscription func(childComplexity int) int
-		ContainedIn         func(childComplexity int) int
-		ContainedInSkuID    func(childComplexity int) int
-		Fixes               func(childComplexity int) int
-		Group               func(childComplexity int) int
-		GroupID             func(childComplexity int) int
-		ID                  func(childComplexity int) int
-		Kind                func(childComplexity int) int
-		MonthlyCost         func(childComplexity int) int
-		NestedGroup         func(childComplexity int) int
-		NestedGroupID       func(childComplexity int) int
-		Reason              func(childComplexity int) int
-		Remedy              func(childComplexity int) int
-		Sku                 func(childComplexity int) int
-		SkuID               func(childComplexity int) int
-		UnitsFreed          func(childComplexity int) int
-		User                func(childComplexity int) int
 	}
 
 	LicenseFindingConnection struct {
@@ -570,6 +569,22 @@ type ComplexityRoot struct {
 	PredictedError struct {
 		Error   func(childComplexity int) int
 		Message func(childComplexity int) int
+	}
+
+	ProductLicenseFinding struct {
+		CompanySubscription func(childComplexity int) int
+		Fixes               func(childComplexity int) int
+		Group               func(childComplexity int) int
+		GroupID             func(childComplexity int) int
+		ID                  func(childComplexity int) int
+		Kind                func(childComplexity int) int
+		MonthlyCost         func(childComplexity int) int
+		Reason              func(childComplexity int) int
+		Remedy              func(childComplexity int) int
+		Sku                 func(childComplexity int) int
+		SkuID               func(childComplexity int) int
+		UnitsFreed          func(childComplexity int) int
+		User                func(childComplexity int) int
 	}
 
 	ProductOverview struct {
@@ -874,6 +889,23 @@ type ComplexityRoot struct {
 		Code    func(childComplexity int) int
 		Field   func(childComplexity int) int
 		Message func(childComplexity int) int
+	}
+
+	UserLicenseFinding struct {
+		ContainedIn      func(childComplexity int) int
+		ContainedInSkuID func(childComplexity int) int
+		Fixes            func(childComplexity int) int
+		Group            func(childComplexity int) int
+		GroupID          func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Kind             func(childComplexity int) int
+		MonthlyCost      func(childComplexity int) int
+		Reason           func(childComplexity int) int
+		Remedy           func(childComplexity int) int
+		Sku              func(childComplexity int) int
+		SkuID            func(childComplexity int) int
+		UnitsFreed       func(childComplexity int) int
+		User             func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -2331,6 +2363,91 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GroupEdge.Node(childComplexity), true
 
+	case "GroupLicenseFinding.fixes":
+		if e.ComplexityRoot.GroupLicenseFinding.Fixes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.Fixes(childComplexity), true
+	case "GroupLicenseFinding.group":
+		if e.ComplexityRoot.GroupLicenseFinding.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.Group(childComplexity), true
+	case "GroupLicenseFinding.groupId":
+		if e.ComplexityRoot.GroupLicenseFinding.GroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.GroupID(childComplexity), true
+	case "GroupLicenseFinding.id":
+		if e.ComplexityRoot.GroupLicenseFinding.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.ID(childComplexity), true
+	case "GroupLicenseFinding.kind":
+		if e.ComplexityRoot.GroupLicenseFinding.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.Kind(childComplexity), true
+	case "GroupLicenseFinding.monthlyCost":
+		if e.ComplexityRoot.GroupLicenseFinding.MonthlyCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.MonthlyCost(childComplexity), true
+	case "GroupLicenseFinding.nestedGroup":
+		if e.ComplexityRoot.GroupLicenseFinding.NestedGroup == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.NestedGroup(childComplexity), true
+	case "GroupLicenseFinding.nestedGroupId":
+		if e.ComplexityRoot.GroupLicenseFinding.NestedGroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.NestedGroupID(childComplexity), true
+	case "GroupLicenseFinding.reason":
+		if e.ComplexityRoot.GroupLicenseFinding.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.Reason(childComplexity), true
+	case "GroupLicenseFinding.remedy":
+		if e.ComplexityRoot.GroupLicenseFinding.Remedy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.Remedy(childComplexity), true
+	case "GroupLicenseFinding.sku":
+		if e.ComplexityRoot.GroupLicenseFinding.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.Sku(childComplexity), true
+	case "GroupLicenseFinding.skuId":
+		if e.ComplexityRoot.GroupLicenseFinding.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.SkuID(childComplexity), true
+	case "GroupLicenseFinding.unitsFreed":
+		if e.ComplexityRoot.GroupLicenseFinding.UnitsFreed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.UnitsFreed(childComplexity), true
+	case "GroupLicenseFinding.user":
+		if e.ComplexityRoot.GroupLicenseFinding.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GroupLicenseFinding.User(childComplexity), true
+
 	case "GroupMemberResult.member":
 		if e.ComplexityRoot.GroupMemberResult.Member == nil {
 			break
@@ -2594,109 +2711,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LicenseDetails.SkuPartNumber(childComplexity), true
-
-	case "LicenseFinding.companySubscription":
-		if e.ComplexityRoot.LicenseFinding.CompanySubscription == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.CompanySubscription(childComplexity), true
-	case "LicenseFinding.containedIn":
-		if e.ComplexityRoot.LicenseFinding.ContainedIn == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.ContainedIn(childComplexity), true
-	case "LicenseFinding.containedInSkuId":
-		if e.ComplexityRoot.LicenseFinding.ContainedInSkuID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.ContainedInSkuID(childComplexity), true
-	case "LicenseFinding.fixes":
-		if e.ComplexityRoot.LicenseFinding.Fixes == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.Fixes(childComplexity), true
-	case "LicenseFinding.group":
-		if e.ComplexityRoot.LicenseFinding.Group == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.Group(childComplexity), true
-	case "LicenseFinding.groupId":
-		if e.ComplexityRoot.LicenseFinding.GroupID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.GroupID(childComplexity), true
-	case "LicenseFinding.id":
-		if e.ComplexityRoot.LicenseFinding.ID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.ID(childComplexity), true
-	case "LicenseFinding.kind":
-		if e.ComplexityRoot.LicenseFinding.Kind == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.Kind(childComplexity), true
-	case "LicenseFinding.monthlyCost":
-		if e.ComplexityRoot.LicenseFinding.MonthlyCost == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.MonthlyCost(childComplexity), true
-	case "LicenseFinding.nestedGroup":
-		if e.ComplexityRoot.LicenseFinding.NestedGroup == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.NestedGroup(childComplexity), true
-	case "LicenseFinding.nestedGroupId":
-		if e.ComplexityRoot.LicenseFinding.NestedGroupID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.NestedGroupID(childComplexity), true
-	case "LicenseFinding.reason":
-		if e.ComplexityRoot.LicenseFinding.Reason == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.Reason(childComplexity), true
-	case "LicenseFinding.remedy":
-		if e.ComplexityRoot.LicenseFinding.Remedy == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.Remedy(childComplexity), true
-	case "LicenseFinding.sku":
-		if e.ComplexityRoot.LicenseFinding.Sku == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.Sku(childComplexity), true
-	case "LicenseFinding.skuId":
-		if e.ComplexityRoot.LicenseFinding.SkuID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.SkuID(childComplexity), true
-	case "LicenseFinding.unitsFreed":
-		if e.ComplexityRoot.LicenseFinding.UnitsFreed == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.UnitsFreed(childComplexity), true
-	case "LicenseFinding.user":
-		if e.ComplexityRoot.LicenseFinding.User == nil {
-			break
-		}
-
-		return e.ComplexityRoot.LicenseFinding.User(childComplexity), true
 
 	case "LicenseFindingConnection.edges":
 		if e.ComplexityRoot.LicenseFindingConnection.Edges == nil {
@@ -3138,6 +3152,85 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PredictedError.Message(childComplexity), true
+
+	case "ProductLicenseFinding.companySubscription":
+		if e.ComplexityRoot.ProductLicenseFinding.CompanySubscription == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.CompanySubscription(childComplexity), true
+	case "ProductLicenseFinding.fixes":
+		if e.ComplexityRoot.ProductLicenseFinding.Fixes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.Fixes(childComplexity), true
+	case "ProductLicenseFinding.group":
+		if e.ComplexityRoot.ProductLicenseFinding.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.Group(childComplexity), true
+	case "ProductLicenseFinding.groupId":
+		if e.ComplexityRoot.ProductLicenseFinding.GroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.GroupID(childComplexity), true
+	case "ProductLicenseFinding.id":
+		if e.ComplexityRoot.ProductLicenseFinding.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.ID(childComplexity), true
+	case "ProductLicenseFinding.kind":
+		if e.ComplexityRoot.ProductLicenseFinding.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.Kind(childComplexity), true
+	case "ProductLicenseFinding.monthlyCost":
+		if e.ComplexityRoot.ProductLicenseFinding.MonthlyCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.MonthlyCost(childComplexity), true
+	case "ProductLicenseFinding.reason":
+		if e.ComplexityRoot.ProductLicenseFinding.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.Reason(childComplexity), true
+	case "ProductLicenseFinding.remedy":
+		if e.ComplexityRoot.ProductLicenseFinding.Remedy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.Remedy(childComplexity), true
+	case "ProductLicenseFinding.sku":
+		if e.ComplexityRoot.ProductLicenseFinding.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.Sku(childComplexity), true
+	case "ProductLicenseFinding.skuId":
+		if e.ComplexityRoot.ProductLicenseFinding.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.SkuID(childComplexity), true
+	case "ProductLicenseFinding.unitsFreed":
+		if e.ComplexityRoot.ProductLicenseFinding.UnitsFreed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.UnitsFreed(childComplexity), true
+	case "ProductLicenseFinding.user":
+		if e.ComplexityRoot.ProductLicenseFinding.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductLicenseFinding.User(childComplexity), true
 
 	case "ProductOverview.nextLifecycleDate":
 		if e.ComplexityRoot.ProductOverview.NextLifecycleDate == nil {
@@ -4595,6 +4688,91 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
+
+	case "UserLicenseFinding.containedIn":
+		if e.ComplexityRoot.UserLicenseFinding.ContainedIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.ContainedIn(childComplexity), true
+	case "UserLicenseFinding.containedInSkuId":
+		if e.ComplexityRoot.UserLicenseFinding.ContainedInSkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.ContainedInSkuID(childComplexity), true
+	case "UserLicenseFinding.fixes":
+		if e.ComplexityRoot.UserLicenseFinding.Fixes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.Fixes(childComplexity), true
+	case "UserLicenseFinding.group":
+		if e.ComplexityRoot.UserLicenseFinding.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.Group(childComplexity), true
+	case "UserLicenseFinding.groupId":
+		if e.ComplexityRoot.UserLicenseFinding.GroupID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.GroupID(childComplexity), true
+	case "UserLicenseFinding.id":
+		if e.ComplexityRoot.UserLicenseFinding.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.ID(childComplexity), true
+	case "UserLicenseFinding.kind":
+		if e.ComplexityRoot.UserLicenseFinding.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.Kind(childComplexity), true
+	case "UserLicenseFinding.monthlyCost":
+		if e.ComplexityRoot.UserLicenseFinding.MonthlyCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.MonthlyCost(childComplexity), true
+	case "UserLicenseFinding.reason":
+		if e.ComplexityRoot.UserLicenseFinding.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.Reason(childComplexity), true
+	case "UserLicenseFinding.remedy":
+		if e.ComplexityRoot.UserLicenseFinding.Remedy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.Remedy(childComplexity), true
+	case "UserLicenseFinding.sku":
+		if e.ComplexityRoot.UserLicenseFinding.Sku == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.Sku(childComplexity), true
+	case "UserLicenseFinding.skuId":
+		if e.ComplexityRoot.UserLicenseFinding.SkuID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.SkuID(childComplexity), true
+	case "UserLicenseFinding.unitsFreed":
+		if e.ComplexityRoot.UserLicenseFinding.UnitsFreed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.UnitsFreed(childComplexity), true
+	case "UserLicenseFinding.user":
+		if e.ComplexityRoot.UserLicenseFinding.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserLicenseFinding.User(childComplexity), true
 
 	case "Viewer.appRoles":
 		if e.ComplexityRoot.Viewer.AppRoles == nil {
@@ -6261,7 +6439,10 @@ input LicenseFindingFilter {
   expiresWithinDays: Int
 }
 
-"Kinds of findings."
+"""
+Kinds of findings. NESTED_GROUP has the type ` + "`" + `GroupLicenseFinding` + "`" + `, UNUSED_UNITS and EXPIRING_SUBSCRIPTION have
+` + "`" + `ProductLicenseFinding` + "`" + `, and the others ` + "`" + `UserLicenseFinding` + "`" + `.
+"""
 enum LicenseFindingKind {
   "A disabled account has the product. Filtered by Microsoft Graph."
   DISABLED_ACCOUNT
@@ -6337,8 +6518,8 @@ type UnavailableFindings {
   message: String!
 }
 
-"A license that is wasted or at risk."
-type LicenseFinding {
+"A license that is wasted or at risk. Its kind determines its type: see ` + "`" + `LicenseFindingKind` + "`" + `."
+interface LicenseFinding {
   "ID of the finding: its kind and the IDs of its objects."
   id: ID!
   "Kind of the finding."
@@ -6365,20 +6546,116 @@ type LicenseFinding {
   groupId: ID
   "That group; null if it was deleted. The ID costs nothing. Needs GroupMember.Read.All."
   group: Group @upstream(shared: 1000)
-  "ID of the nested group of NESTED_GROUP; else null."
-  nestedGroupId: ID
-  "The nested group of NESTED_GROUP; else null. The ID costs nothing. Needs GroupMember.Read.All."
-  nestedGroup: Group @upstream(shared: 1000)
-  "ID of the product that has all service plans, of OVERLAPPING_PRODUCTS; else null."
-  containedInSkuId: UUID
-  "The product that has all service plans, of OVERLAPPING_PRODUCTS; else null."
-  containedIn: SubscribedSku @upstream(once: 1)
-  "The purchase of EXPIRING_SUBSCRIPTION; else null."
-  companySubscription: CompanySubscription
   """
   Units that become free if the finding is resolved. 0 for DIRECT_AND_INHERITED, although a unit becomes free if the
   sources have different allotments: see ` + "`" + `dryRun` + "`" + `.
   """
+  unitsFreed: Int!
+  "Monthly cost of these units; null without a price: see ` + "`" + `SubscribedSku.price` + "`" + `."
+  monthlyCost: Money
+}
+
+"""
+A finding about a user: DISABLED_ACCOUNT, GUEST, MISSING_USAGE_LOCATION, RECONCILIATION_NEEDED, INACTIVE_ACCOUNT,
+DIRECT_AND_INHERITED, OVERLAPPING_PRODUCTS or DELETED_GROUP.
+"""
+type UserLicenseFinding implements LicenseFinding {
+  "ID of the finding: its kind and the IDs of its objects."
+  id: ID!
+  "Kind of the finding."
+  kind: LicenseFindingKind!
+  "Why it is reported."
+  reason: String!
+  "What an administrator can do."
+  remedy: Remedy!
+  """
+  Changes that resolve it, best first, ready to send. Empty if only the rule or the on-premises directory that decides
+  about the members of a group resolves it. Costs one upstream request for the groups that assign products. Needs
+  GroupMember.Read.All.
+  """
+  fixes: [Fix!]
+    @listSize(assumedSize: 2)
+    @upstream(shared: 1000)
+  "ID of the product; null for MISSING_USAGE_LOCATION and RECONCILIATION_NEEDED."
+  skuId: UUID
+  "The product. Names come from the built-in catalog at no cost."
+  sku: SubscribedSku @upstream(once: 1)
+  "The user."
+  user: User
+  "ID of the group that assigned the product, of DIRECT_AND_INHERITED and DELETED_GROUP; else null."
+  groupId: ID
+  "That group; null if it was deleted. The ID costs nothing. Needs GroupMember.Read.All."
+  group: Group @upstream(shared: 1000)
+  "ID of the product that has all service plans, of OVERLAPPING_PRODUCTS; else null."
+  containedInSkuId: UUID
+  "The product that has all service plans, of OVERLAPPING_PRODUCTS; else null."
+  containedIn: SubscribedSku @upstream(once: 1)
+  """
+  Units that become free if the finding is resolved. 0 for DIRECT_AND_INHERITED, although a unit becomes free if the
+  sources have different allotments: see ` + "`" + `dryRun` + "`" + `.
+  """
+  unitsFreed: Int!
+  "Monthly cost of these units; null without a price: see ` + "`" + `SubscribedSku.price` + "`" + `."
+  monthlyCost: Money
+}
+
+"A finding about a group: NESTED_GROUP."
+type GroupLicenseFinding implements LicenseFinding {
+  "ID of the finding: its kind and the IDs of its objects."
+  id: ID!
+  "Kind of the finding."
+  kind: LicenseFindingKind!
+  "Why it is reported."
+  reason: String!
+  "What an administrator can do."
+  remedy: Remedy!
+  "The assignment of the product to the nested group, ready to send."
+  fixes: [Fix!] @listSize(assumedSize: 1)
+  "ID of the product that the nested group does not have."
+  skuId: UUID
+  "The product. Names come from the built-in catalog at no cost."
+  sku: SubscribedSku @upstream(once: 1)
+  "Always null: the finding is not about a user."
+  user: User
+  "ID of the group with the product."
+  groupId: ID
+  "That group, at no cost."
+  group: Group
+  "ID of the nested group."
+  nestedGroupId: ID
+  "The nested group; null if it was deleted. The ID costs nothing. Needs GroupMember.Read.All."
+  nestedGroup: Group @upstream(shared: 1000)
+  "Always 0: it uses units."
+  unitsFreed: Int!
+  "Always null: no unit becomes free."
+  monthlyCost: Money
+}
+
+"A finding about a product: UNUSED_UNITS or EXPIRING_SUBSCRIPTION."
+type ProductLicenseFinding implements LicenseFinding {
+  "ID of the finding: its kind and the IDs of its objects."
+  id: ID!
+  "Kind of the finding."
+  kind: LicenseFindingKind!
+  "Why it is reported."
+  reason: String!
+  "What an administrator can do."
+  remedy: Remedy!
+  "Always empty: only a purchase resolves it."
+  fixes: [Fix!] @listSize(assumedSize: 1)
+  "ID of the product."
+  skuId: UUID
+  "The product. Names come from the built-in catalog at no cost."
+  sku: SubscribedSku @upstream(once: 1)
+  "Always null: the finding is not about a user."
+  user: User
+  "Always null: the finding is not about a group."
+  groupId: ID
+  "Always null: the finding is not about a group."
+  group: Group
+  "The purchase, of EXPIRING_SUBSCRIPTION; else null."
+  companySubscription: CompanySubscription
+  "Units that nobody uses, of UNUSED_UNITS; else 0."
   unitsFreed: Int!
   "Monthly cost of these units; null without a price: see ` + "`" + `SubscribedSku.price` + "`" + `."
   monthlyCost: Money
@@ -9031,46 +9308,6 @@ func (ec *executionContext) childFields_LicenseDetails(ctx context.Context, fiel
 		return ec.fieldContext_LicenseDetails_servicePlans(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LicenseDetails", field.Name)
-}
-
-func (ec *executionContext) childFields_LicenseFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "id":
-		return ec.fieldContext_LicenseFinding_id(ctx, field)
-	case "kind":
-		return ec.fieldContext_LicenseFinding_kind(ctx, field)
-	case "reason":
-		return ec.fieldContext_LicenseFinding_reason(ctx, field)
-	case "remedy":
-		return ec.fieldContext_LicenseFinding_remedy(ctx, field)
-	case "fixes":
-		return ec.fieldContext_LicenseFinding_fixes(ctx, field)
-	case "skuId":
-		return ec.fieldContext_LicenseFinding_skuId(ctx, field)
-	case "sku":
-		return ec.fieldContext_LicenseFinding_sku(ctx, field)
-	case "user":
-		return ec.fieldContext_LicenseFinding_user(ctx, field)
-	case "groupId":
-		return ec.fieldContext_LicenseFinding_groupId(ctx, field)
-	case "group":
-		return ec.fieldContext_LicenseFinding_group(ctx, field)
-	case "nestedGroupId":
-		return ec.fieldContext_LicenseFinding_nestedGroupId(ctx, field)
-	case "nestedGroup":
-		return ec.fieldContext_LicenseFinding_nestedGroup(ctx, field)
-	case "containedInSkuId":
-		return ec.fieldContext_LicenseFinding_containedInSkuId(ctx, field)
-	case "containedIn":
-		return ec.fieldContext_LicenseFinding_containedIn(ctx, field)
-	case "companySubscription":
-		return ec.fieldContext_LicenseFinding_companySubscription(ctx, field)
-	case "unitsFreed":
-		return ec.fieldContext_LicenseFinding_unitsFreed(ctx, field)
-	case "monthlyCost":
-		return ec.fieldContext_LicenseFinding_monthlyCost(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type LicenseFinding", field.Name)
 }
 
 func (ec *executionContext) childFields_LicenseFindingConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

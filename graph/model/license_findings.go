@@ -11,13 +11,13 @@ type LicenseFindingFilter struct {
 
 // LicenseFindingConnection is a page of findings.
 type LicenseFindingConnection struct {
-	Connection[*licensing.LicenseFinding]
+	Connection[licensing.LicenseFinding]
 	Stopped     bool
 	Unavailable []*UnavailableFindings
 }
 
 // LicenseFindingEdge is a finding in a page.
-type LicenseFindingEdge = Edge[*licensing.LicenseFinding]
+type LicenseFindingEdge = Edge[licensing.LicenseFinding]
 
 // UnavailableFindings is why findings of some kinds could not be read.
 type UnavailableFindings struct {

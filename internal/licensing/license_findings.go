@@ -5,19 +5,40 @@ import (
 	"strings"
 )
 
-// LicenseFinding is a license that is wasted or at risk.
-type LicenseFinding struct {
-	Kind                LicenseFindingKind
-	SkuID               *GUID
-	User                *User
-	GroupID             *string // that assigned the product, or has a nested group
-	ParentGroup         *Group  // the group with a nested group, with its products
-	NestedGroupID       *string
-	ContainedInSkuID    *GUID
-	CompanySubscription *CompanySubscription
-	UnitsFreed          int32
+// LicenseFinding is a license that is wasted or at risk: a *[UserLicenseFinding], a *[GroupLicenseFinding] or a
+// *[ProductLicenseFinding].
+type LicenseFinding interface {
+	Shared() *Finding
+}
+
+// Finding has what all findings have.
+type Finding struct {
+	Kind       LicenseFindingKind
+	SkuID      *GUID
+	User       *User
+	GroupID    *string // that assigned the product, or has a nested group
+	UnitsFreed int32
 
 	sku *SubscribedSku // nil if only the ID is known
+}
+
+// UserLicenseFinding is a finding about a user.
+type UserLicenseFinding struct {
+	Finding
+	ContainedInSkuID *GUID
+}
+
+// GroupLicenseFinding is a finding about a group with products that has a nested group.
+type GroupLicenseFinding struct {
+	Finding
+	Parent        *Group // with its products
+	NestedGroupID *string
+}
+
+// ProductLicenseFinding is a finding about a product or a purchase.
+type ProductLicenseFinding struct {
+	Finding
+	CompanySubscription *CompanySubscription
 }
 
 // LicenseFindingKind is a kind of findings.
@@ -44,31 +65,36 @@ var LicenseFindingKinds = []LicenseFindingKind{
 	NestedGroup, DirectAndInherited, OverlappingProducts, DeletedGroup,
 }
 
-// ObjectID returns the ID of the finding.
-func (f *LicenseFinding) ObjectID() string { return f.ID() }
+// Shared returns what all findings have.
+func (f *Finding) Shared() *Finding { return f }
 
 // ID returns an ID of the kind and the objects of the finding.
-func (f *LicenseFinding) ID() string {
+func (f *UserLicenseFinding) ID() string { return f.id(&f.User.ID, f.GroupID) }
+
+// ID returns an ID of the kind and the objects of the finding.
+func (f *GroupLicenseFinding) ID() string { return f.id(f.GroupID, f.NestedGroupID) }
+
+// ID returns an ID of the kind and the objects of the finding.
+func (f *ProductLicenseFinding) ID() string {
+	if f.CompanySubscription == nil {
+		return f.id()
+	}
+	return f.id(&f.CompanySubscription.ID)
+}
+
+// id returns an ID of the kind, objects and the product.
+func (f *Finding) id(objects ...*string) string {
 	parts := []string{string(f.Kind)}
-	add := func(id *string) {
+	for _, id := range append(objects, (*string)(f.SkuID)) {
 		if id != nil {
 			parts = append(parts, *id)
 		}
 	}
-	if f.User != nil {
-		add(&f.User.ID)
-	}
-	if f.CompanySubscription != nil {
-		add(&f.CompanySubscription.ID)
-	}
-	add(f.GroupID)
-	add(f.NestedGroupID)
-	add((*string)(f.SkuID))
 	return strings.Join(parts, ":")
 }
 
 // MonthlyCost returns the monthly cost of the units that become free; nil without a price.
-func (f *LicenseFinding) MonthlyCost() *Money {
+func (f *Finding) MonthlyCost() *Money {
 	if f.SkuID == nil {
 		return nil
 	}
@@ -90,10 +116,10 @@ func MonthlyCost(id GUID, sku *SubscribedSku, units int32) *Money {
 }
 
 // Reason returns why the finding is reported.
-func (f *LicenseFinding) Reason() string { return findingTexts[f.Kind].reason }
+func (f *Finding) Reason() string { return findingTexts[f.Kind].reason }
 
 // Remedy returns what an administrator can do.
-func (f *LicenseFinding) Remedy() *Remedy { return findingTexts[f.Kind].remedy }
+func (f *Finding) Remedy() *Remedy { return findingTexts[f.Kind].remedy }
 
 var findingTexts = map[LicenseFindingKind]struct {
 	reason string
@@ -168,8 +194,8 @@ func (r *FindingRules) Includes(sku GUID) bool {
 
 // OfUser returns the findings about a user, in the order of kinds. It trusts the filter of the list for
 // ReconciliationNeeded and InactiveAccount, whose properties it does not read.
-func (r *FindingRules) OfUser(user *User) []*LicenseFinding {
-	var found []*LicenseFinding
+func (r *FindingRules) OfUser(user *User) []*UserLicenseFinding {
+	var found []*UserLicenseFinding
 	for _, kind := range r.Kinds {
 		switch kind {
 		case DisabledAccount:
@@ -184,11 +210,11 @@ func (r *FindingRules) OfUser(user *User) []*LicenseFinding {
 			found = r.addLicenses(found, kind, user)
 		case MissingUsageLocation:
 			if user.UsageLocation == nil && user.ReadError("usageLocation") == nil && r.hasProduct(user) {
-				found = append(found, &LicenseFinding{Kind: kind, User: user})
+				found = append(found, &UserLicenseFinding{Finding: Finding{Kind: kind, User: user}})
 			}
 		case ReconciliationNeeded:
 			if len(r.SkuIDs) == 0 || r.hasProduct(user) {
-				found = append(found, &LicenseFinding{Kind: kind, User: user})
+				found = append(found, &UserLicenseFinding{Finding: Finding{Kind: kind, User: user}})
 			}
 		case DirectAndInherited:
 			found = r.addDoubled(found, user)
@@ -218,17 +244,17 @@ func (r *FindingRules) hasProduct(user *User) bool {
 }
 
 // addLicenses adds a finding for each product of a user.
-func (r *FindingRules) addLicenses(found []*LicenseFinding, kind LicenseFindingKind, user *User) []*LicenseFinding {
+func (r *FindingRules) addLicenses(found []*UserLicenseFinding, kind LicenseFindingKind, user *User) []*UserLicenseFinding {
 	for _, l := range user.AssignedLicenses {
 		if l.SkuID != nil && r.Includes(*l.SkuID) {
-			found = append(found, &LicenseFinding{Kind: kind, SkuID: l.SkuID, User: user, UnitsFreed: 1, sku: r.skus[*l.SkuID]})
+			found = append(found, &UserLicenseFinding{Finding: Finding{Kind: kind, SkuID: l.SkuID, User: user, UnitsFreed: 1, sku: r.skus[*l.SkuID]}})
 		}
 	}
 	return found
 }
 
 // addDoubled adds the products that a user has directly and, without an error, through a group.
-func (r *FindingRules) addDoubled(found []*LicenseFinding, user *User) []*LicenseFinding {
+func (r *FindingRules) addDoubled(found []*UserLicenseFinding, user *User) []*UserLicenseFinding {
 	for _, direct := range user.LicenseAssignmentStates {
 		if direct.SkuID == nil || direct.AssignedByGroup != nil || direct.ReadError("assignedByGroup") != nil || !r.Includes(*direct.SkuID) {
 			continue
@@ -236,7 +262,7 @@ func (r *FindingRules) addDoubled(found []*LicenseFinding, user *User) []*Licens
 		for _, inherited := range user.LicenseAssignmentStates {
 			state := inherited.State()
 			if inherited.AssignedByGroup != nil && inherited.SkuID != nil && *inherited.SkuID == *direct.SkuID && state != nil && *state == LicenseActive {
-				found = append(found, &LicenseFinding{Kind: DirectAndInherited, SkuID: direct.SkuID, User: user, GroupID: inherited.AssignedByGroup, sku: r.skus[*direct.SkuID]})
+				found = append(found, &UserLicenseFinding{Finding: Finding{Kind: DirectAndInherited, SkuID: direct.SkuID, User: user, GroupID: inherited.AssignedByGroup, sku: r.skus[*direct.SkuID]}})
 				break
 			}
 		}
@@ -246,7 +272,7 @@ func (r *FindingRules) addDoubled(found []*LicenseFinding, user *User) []*Licens
 
 // addOverlapping adds the products whose enabled plans are all enabled in another product of the user. Of two products
 // with the same plans, it adds the one with the greater ID.
-func (r *FindingRules) addOverlapping(found []*LicenseFinding, user *User) []*LicenseFinding {
+func (r *FindingRules) addOverlapping(found []*UserLicenseFinding, user *User) []*UserLicenseFinding {
 	for _, inner := range user.AssignedLicenses {
 		if inner.SkuID == nil || !r.Includes(*inner.SkuID) || len(r.plans[*inner.SkuID]) == 0 {
 			continue
@@ -256,7 +282,7 @@ func (r *FindingRules) addOverlapping(found []*LicenseFinding, user *User) []*Li
 				r.contains(inner, outer) && *inner.SkuID < *outer.SkuID {
 				continue
 			}
-			found = append(found, &LicenseFinding{Kind: OverlappingProducts, SkuID: inner.SkuID, User: user, ContainedInSkuID: outer.SkuID, UnitsFreed: 1, sku: r.skus[*inner.SkuID]})
+			found = append(found, &UserLicenseFinding{Finding{Kind: OverlappingProducts, SkuID: inner.SkuID, User: user, UnitsFreed: 1, sku: r.skus[*inner.SkuID]}, outer.SkuID})
 			break
 		}
 	}
@@ -278,30 +304,30 @@ func (r *FindingRules) contains(outer, inner *AssignedLicense) bool {
 }
 
 // addOrphaned adds the products that a user has from deleted groups.
-func (r *FindingRules) addOrphaned(found []*LicenseFinding, user *User) []*LicenseFinding {
+func (r *FindingRules) addOrphaned(found []*UserLicenseFinding, user *User) []*UserLicenseFinding {
 	for _, s := range user.LicenseAssignmentStates {
 		if s.SkuID != nil && s.AssignedByGroup != nil && r.Includes(*s.SkuID) && r.Deleted(*s.AssignedByGroup) {
-			found = append(found, &LicenseFinding{Kind: DeletedGroup, SkuID: s.SkuID, User: user, GroupID: s.AssignedByGroup, sku: r.skus[*s.SkuID]})
+			found = append(found, &UserLicenseFinding{Finding: Finding{Kind: DeletedGroup, SkuID: s.SkuID, User: user, GroupID: s.AssignedByGroup, sku: r.skus[*s.SkuID]}})
 		}
 	}
 	return found
 }
 
 // FindingOfSku returns the finding about unused units of a product; nil if there is none.
-func FindingOfSku(sku *SubscribedSku) *LicenseFinding {
+func FindingOfSku(sku *SubscribedSku) *ProductLicenseFinding {
 	units, status := sku.Units(), sku.CapabilityStatus()
 	if units == nil || units.Free == nil || *units.Free == 0 || status != nil && *status != CapabilityEnabled && *status != CapabilityWarning {
 		return nil
 	}
-	return &LicenseFinding{Kind: UnusedUnits, SkuID: sku.SkuID, UnitsFreed: *units.Free, sku: sku}
+	return &ProductLicenseFinding{Finding: Finding{Kind: UnusedUnits, SkuID: sku.SkuID, UnitsFreed: *units.Free, sku: sku}}
 }
 
 // FindingOfPurchase returns the finding about a purchase that changes its status from today until before a day; nil if
 // there is none.
-func FindingOfPurchase(s *CompanySubscription, today, before Date) *LicenseFinding {
+func FindingOfPurchase(s *CompanySubscription, today, before Date) *ProductLicenseFinding {
 	day, status := s.NextLifecycleDate(), s.Status()
 	if day == nil || *day < today || *day >= before || status != nil && *status == CapabilityDeleted {
 		return nil
 	}
-	return &LicenseFinding{Kind: ExpiringSubscription, SkuID: s.SkuID, CompanySubscription: s}
+	return &ProductLicenseFinding{Finding{Kind: ExpiringSubscription, SkuID: s.SkuID}, s}
 }
