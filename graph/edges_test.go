@@ -83,6 +83,49 @@ func TestEveryEdgeIsInTheTable(t *testing.T) {
 	}
 }
 
+// TestAbstractTypes compares implementing, satisfied and the Go types of typeOf with the interfaces and unions of the
+// schema.
+func TestAbstractTypes(t *testing.T) {
+	t.Parallel()
+	schema, parents := publicSchema(), map[string]any{}
+	for key, e := range edges {
+		if e.get != nil {
+			parents[key.typeName] = reflect.Zero(reflect.TypeOf(e.get).In(1)).Interface()
+		}
+	}
+	satisfies, checked := map[string][]string{}, 0
+	for name, definition := range schema.Types {
+		if definition.Kind != ast.Interface && definition.Kind != ast.Union {
+			continue
+		}
+		for _, object := range schema.GetPossibleTypes(definition) {
+			if object.Kind != ast.Object { // an interface that implements another
+				continue
+			}
+			satisfies[object.Name] = append(satisfies[object.Name], name)
+			if !slices.Contains(implementing(name), object.Name) {
+				t.Errorf("implementing(%q) lacks %s", name, object.Name)
+			}
+			if parent := parents[object.Name]; parent != nil {
+				checked++
+				if got := new(edge).typeOf(parent); got != object.Name {
+					t.Errorf("the type of a %T is %s, want %s", parent, got, object.Name)
+				}
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("%d types: the test covers nothing", checked)
+	}
+	for name, want := range satisfies {
+		for _, abstract := range append(want, name) {
+			if !slices.Contains(satisfied(name), abstract) {
+				t.Errorf("satisfied(%q) lacks %s", name, abstract)
+			}
+		}
+	}
+}
+
 // noSource is a source that is not read from.
 type noSource struct{ loaders.Source }
 
