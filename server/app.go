@@ -232,8 +232,8 @@ func (a *app) serve(ctx context.Context) error {
 		<-ctx.Done()
 		a.ready.draining.Store(true)
 		if errors.Is(context.Cause(ctx), errTerminated) {
-			a.logger.Info("readiness check fails, still serving", "for", a.cfg.DrainDelay.String())
-			<-time.After(a.cfg.DrainDelay)
+			a.logger.Info("readiness check fails, still serving", "for", a.cfg.ShutdownDelay.String())
+			<-time.After(a.cfg.ShutdownDelay)
 		}
 		return a.drain(servers, cancel)
 	})

@@ -402,7 +402,7 @@ func TestTermination(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--drain-delay=1h")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--shutdown-delay=1h")
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	cmd.Stdout, cmd.Stderr = write, stderr
 	if err := cmd.Start(); err != nil {
@@ -506,7 +506,7 @@ func TestSignals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			stdout, stderr := newJournal(), newJournal()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--drain-delay=0s", "--shutdown-timeout=1h")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=10", "--shutdown-delay=0s", "--shutdown-timeout=1h")
 			cmd.Env = append(os.Environ(), asProgram+"=1")
 			cmd.Stdout, cmd.Stderr = stdout, stderr
 			if err := cmd.Start(); err != nil {

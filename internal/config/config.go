@@ -73,8 +73,8 @@ type Config struct {
 
 	RequestTimeout    time.Duration `name:"request-timeout" group:"Time" default:"30s" help:"Timeout of a request."`
 	ReadHeaderTimeout time.Duration `name:"read-header-timeout" group:"Time" default:"5s" help:"Timeout for the headers of a request, and for connection_init on a WebSocket."`
-	DrainDelay        time.Duration `name:"drain-delay" group:"Time" default:"5s" help:"Time for which the gateway accepts requests after SIGTERM while /readyz responds with 503, so that load balancers can react. SIGINT (Ctrl-C) skips it."`
-	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"Time that requests have to complete after the first signal and --drain-delay. Canceled requests have five more seconds to respond. A second signal ends all requests at once."`
+	ShutdownDelay     time.Duration `name:"shutdown-delay" group:"Time" default:"5s" help:"Time for which the gateway accepts requests after SIGTERM while /readyz responds with 503, so that load balancers can react. SIGINT (Ctrl-C) skips it."`
+	ShutdownTimeout   time.Duration `name:"shutdown-timeout" group:"Time" default:"20s" help:"Time that requests have to complete after the first signal and --shutdown-delay. Canceled requests have five more seconds to respond. A second signal ends all requests at once."`
 
 	MaxBodyBytes        int64 `name:"max-body-bytes" group:"Limits of a request" default:"1048576" help:"Size of a request body, in bytes."`
 	MaxQueryBytes       int   `name:"max-query-bytes" group:"Limits of a request" default:"${query}" help:"Size of a query, in bytes."`

@@ -55,7 +55,7 @@ func (c *Config) validate() error {
 }
 
 // mayBeZero has the durations that can be zero.
-var mayBeZero = map[string]bool{"drain-delay": true, "reference-cache-life": true}
+var mayBeZero = map[string]bool{"shutdown-delay": true, "reference-cache-life": true}
 
 // maxReferenceCacheLife is the maximum of --reference-cache-life.
 const maxReferenceCacheLife = time.Hour
