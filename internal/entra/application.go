@@ -92,6 +92,15 @@ func (t *Tokens) Token(ctx context.Context, client *http.Client) (string, error)
 	})
 }
 
+// Check gets a token as [Tokens.Token] does. It reports whether there is a valid one, and the error of the last token
+// request: after a failed renewal, the token remains valid until its expiry.
+func (t *Tokens) Check(ctx context.Context, client *http.Client) (usable bool, err error) {
+	if _, err := t.Token(ctx, client); err != nil {
+		return false, err
+	}
+	return true, t.cached.lastError()
+}
+
 // Refused removes a token that Microsoft Graph rejected. The next token request includes the claims challenge, if there
 // was one.
 func (t *Tokens) Refused(token, claims string) (again bool) {

@@ -373,6 +373,49 @@ func TestDemandedClaims(t *testing.T) {
 	}
 }
 
+// TestTokensAreChecked tests the check of a token that is requested, cached, cannot be renewed, and expired.
+func TestTokensAreChecked(t *testing.T) {
+	t.Parallel()
+	tenant := start(t, emulator.Variants{})
+	now := time.Now()
+	a, err := entra.NewApplication(entra.Options{Authority: tenant.URL, GraphURL: tenant.URL, ClientID: tenant.ClientID(), Credential: secret(tenant), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, client := a.Tokens(tenant.TenantID()), reader(t, tenant)
+	unavailable := made[emulator.Fault](t)(emulator.ParseFault("endpoint=POST /oauth2/v2.0/token,status=503,times=-1"))
+	for _, step := range []struct {
+		name           string
+		pass           time.Duration
+		down           bool
+		usable, failed bool
+		requests       int
+	}{
+		{"none yet", 0, true, false, true, 1},
+		{"the first", 0, false, true, false, 1},
+		{"cached", 50 * time.Minute, false, true, false, 0},
+		{"not renewed", time.Minute, true, true, true, 1},
+		{"at once", 0, true, true, true, 0},
+		{"expired", time.Hour, true, false, true, 1},
+		{"afterwards", 0, false, true, false, 1},
+	} {
+		now = now.Add(step.pass)
+		tenant.ClearFaults()
+		if step.down {
+			tenant.Inject(unavailable)
+		}
+		tenant.ResetCounts()
+		usable, err := tokens.Check(t.Context(), client)
+		for minutes := 0; step.requests > 0 && step.pass == time.Minute && err == nil && minutes < 90; minutes++ { // until its renewal
+			now = now.Add(time.Minute)
+			usable, err = tokens.Check(t.Context(), client)
+		}
+		if requests := tenant.Counts()["POST /oauth2/v2.0/token"].Requests; usable != step.usable || (err != nil) != step.failed || requests != step.requests {
+			t.Errorf("%s: %v, %v after %d requests", step.name, usable, err, requests)
+		}
+	}
+}
+
 // TestTokenErrors tests the errors of failed token requests.
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()

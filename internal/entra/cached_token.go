@@ -117,6 +117,13 @@ func (c *cachedToken) replace(ctx context.Context, own *tokenRequest, claims str
 	return c.token, nil
 }
 
+// lastError returns the error of the last token request; nil if it succeeded.
+func (c *cachedToken) lastError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
+}
+
 // errorLifetime returns the lifetime of an error, and whether it also invalidates the cached token, as an error that requires
 // a new sign-in does.
 func errorLifetime(err error) (pause time.Duration, final bool) {

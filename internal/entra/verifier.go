@@ -98,21 +98,12 @@ func (v *Verifier) Run(ctx context.Context) {
 	group.Wait()
 }
 
-// Ready reports whether the signing keys of at least one tenant are available. The failure of one tenant does not
-// affect the others.
-func (v *Verifier) Ready(ctx context.Context) error {
-	var err error
-	for _, set := range v.keys {
-		if set.cached.Load() != nil {
-			return nil
-		}
-	}
-	for _, set := range v.keys {
-		if err = set.refresh(ctx, keysRetryInterval); err == nil {
-			return nil
-		}
-	}
-	return err
+// Check reports whether signing keys of a tenant are available, and the error of the last request for them: cached keys
+// remain in use after it. It requests keys only if there are none, after an error, or if they are old.
+func (v *Verifier) Check(ctx context.Context, tenantID string) (usable bool, err error) {
+	set := v.keys[strings.ToLower(tenantID)]
+	err = set.refresh(ctx, keysLifetime)
+	return set.cached.Load() != nil, err
 }
 
 // RefusedError is an invalid access token. Its text is for the client and does not include any part of the token.

@@ -347,19 +347,32 @@ func TestOtherIssuer(t *testing.T) {
 	}
 }
 
-// TestReadyForSome tests readiness with the keys of one of two tenants, and without any.
-func TestReadyForSome(t *testing.T) {
+// TestKeysAreChecked tests the check of the keys of one tenant, of another without any, and with cached keys that cannot
+// be refreshed.
+func TestKeysAreChecked(t *testing.T) {
 	t.Parallel()
 	ours, _ := newKey()
 	a := newAuthority(t, jwk{kid: "ours", key: &ours.PublicKey})
-	options := VerifierOptions{Authority: a.URL, TenantIDs: []string{foreign, home}, Client: a.Client(), Logger: slog.New(slog.DiscardHandler)}
-	if err := NewVerifier(options).Ready(t.Context()); err != nil {
-		t.Error(err)
+	now := time.Now()
+	v := NewVerifier(VerifierOptions{Authority: a.URL, TenantIDs: []string{foreign, home}, Client: a.Client(), Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	check := func(name, tenantID string, usable, failed bool, fetches int32) {
+		t.Helper()
+		before := a.fetches.Load()
+		got, err := v.Check(t.Context(), tenantID)
+		if got != usable || IsUnavailable(err) != failed || int32(a.fetches.Load()-before) != fetches {
+			t.Errorf("%s: %v, %v after %d requests", name, got, err, a.fetches.Load()-before)
+		}
 	}
-	options.TenantIDs = []string{foreign}
-	if err := NewVerifier(options).Ready(t.Context()); !IsUnavailable(err) {
-		t.Errorf("without any: %v", err)
-	}
+	check("first", strings.ToUpper(home), true, false, 1)
+	check("again", home, true, false, 0)
+	check("without any", foreign, false, true, 0)
+	a.answer(http.StatusServiceUnavailable, "")
+	now = now.Add(keysLifetime)
+	check("old", home, true, true, 1)
+	check("at once", home, true, true, 0)
+	now = now.Add(keysRetryInterval)
+	a.answer(http.StatusOK, keySetOf(t, jwk{kid: "ours", key: &ours.PublicKey}))
+	check("afterwards", home, true, false, 1)
 }
 
 // TestRotation tests a key rotation, the interval of requests for keys, and a failure of the endpoint.
@@ -382,12 +395,12 @@ func TestRotation(t *testing.T) {
 	if err := verify(old); !IsUnavailable(err) {
 		t.Fatalf("without keys: %v", err)
 	}
-	if err := v.Ready(t.Context()); err == nil {
-		t.Error("ready without keys")
+	if usable, err := v.Check(t.Context(), home); usable || err == nil {
+		t.Error("keys without a response")
 	}
 	ahead.Add(int64(keysRetryInterval))
 	a.answer(http.StatusOK, keySetOf(t, jwk{kid: "ours", key: &ours.PublicKey}))
-	if err := errors.Join(verify(old), v.Ready(t.Context())); err != nil {
+	if err := verify(old); err != nil {
 		t.Fatalf("with keys: %v", err)
 	}
 	a.answer(http.StatusOK, keySetOf(t, jwk{kid: "next", key: &next.PublicKey}))
@@ -431,8 +444,8 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%s: %d requests", name, n)
 		}
 	}
-	if err := v.Ready(t.Context()); err != nil {
-		t.Errorf("not ready with cached keys: %v", err)
+	if usable, err := v.Check(t.Context(), home); !usable || err == nil {
+		t.Errorf("cached keys: %v, %v", usable, err)
 	}
 }
 

@@ -68,8 +68,6 @@ type read struct {
 	refusals refusals
 	// accepted is called when url is accepted.
 	accepted func(r *read)
-	// failFast reports that a throttled read is not repeated.
-	failFast bool
 	// done is called when a response, one per page, was decoded, or with the error.
 	done func(err error)
 	// next returns the next link of the page that was decoded; nil for a read without pages.
@@ -267,7 +265,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 	case r.optional && a.err == nil && o.absent(r.endpoint, failure):
 		r.done(failure)
 		return false, 0
-	case !failure.Retryable, ctx.Err() != nil, r.failFast && errors.Is(failure, upstream.ErrThrottled):
+	case !failure.Retryable, ctx.Err() != nil:
 		r.done(failure)
 		return false, 0
 	default:

@@ -19,7 +19,6 @@ import (
 	"licensegraph/internal/identity"
 	"licensegraph/internal/outbound"
 	"licensegraph/internal/refdata"
-	"licensegraph/internal/upstream"
 )
 
 // Options configure a [Client].
@@ -71,6 +70,7 @@ type Client struct {
 	groups           locks            // serialize the license changes of each group
 	budget           int              // requests per operation
 	reference        *refdata.Cache   // nil without a cache
+	contact          contact
 }
 
 const (
@@ -141,25 +141,6 @@ func (c *Client) begin() *Operation {
 // forbidden for one may be available to another. Nothing that is read on behalf of a user is cached.
 func (c *Client) BeginOnBehalfOf(person identity.Key, tokens Tokens) *Operation {
 	return &Operation{client: c, tokens: tokens, personal: true, capabilities: c.userCapabilities.of(person), budget: budget{most: c.budget}}
-}
-
-// Ready reports whether Microsoft Graph responds to the gateway, with one small request. During a cool-down it returns
-// [upstream.ErrThrottled] without a request.
-func (c *Client) Ready(ctx context.Context) error {
-	var failure error
-	batch := c.Begin().newBatch()
-	r := get(subscribedSkusEndpoint, "/subscribedSkus?"+query("$select", "skuId"))
-	if rest := c.queue.coolDown(c, c.lanesOf([]*request{&r.request})...); rest > 0 {
-		return throttled(r.endpoint, rest)
-	}
-	r.failFast = true
-	r.done = func(err error) { failure = err }
-	batch.add(r)
-	batch.Do(ctx)
-	if errors.Is(failure, upstream.ErrForbidden) {
-		return nil // Microsoft Graph responded
-	}
-	return failure
 }
 
 // Close ends the reads in the background and waits for them.

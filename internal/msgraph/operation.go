@@ -97,7 +97,7 @@ type response struct {
 func (a *response) ok() bool { return a.err == nil && a.status >= 200 && a.status < 300 }
 
 // send sends one request, which has a slot, and reads its response.
-func (o *Operation) send(ctx context.Context, client *http.Client, r *request, token string) response {
+func (o *Operation) send(ctx context.Context, client *http.Client, r *request, token string) (a response) {
 	var body []byte
 	if r.body != nil {
 		var err error
@@ -121,6 +121,7 @@ func (o *Operation) send(ctx context.Context, client *http.Client, r *request, t
 	if err := ctx.Err(); err != nil {
 		return response{err: err, unsent: true}
 	}
+	defer func() { o.client.contact.note(a, o.client.now()) }()
 	metered, m := o.metered(client, r.endpoint)
 	resp, err := metered.Do(req)
 	if err != nil {

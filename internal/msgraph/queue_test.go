@@ -541,24 +541,6 @@ func TestThrottledSignIn(t *testing.T) {
 	}
 }
 
-// TestReadyDuringCoolDown tests that the readiness check sends no request during a cool-down.
-func TestReadyDuringCoolDown(t *testing.T) {
-	t.Parallel()
-	s := newService(t, func(call) reply { return busy })
-	var waited atomic.Int32
-	c := s.client(t, func(o *Options) {
-		o.Wait = func(context.Context, time.Duration) error { waited.Add(1); return nil }
-	})
-	for range 3 {
-		if err := c.Ready(t.Context()); !errors.Is(err, upstream.ErrThrottled) {
-			t.Error(err)
-		}
-	}
-	if got := s.texts(); len(got) != 1 || waited.Load() != 0 {
-		t.Errorf("%v, waited %d times", got, waited.Load())
-	}
-}
-
 // TestSlowEndpoint tests that an endpoint without responses, with more requests than slots, does not block others,
 // alone and in a batch.
 func TestSlowEndpoint(t *testing.T) {

@@ -61,8 +61,8 @@ func TestHTTP1(t *testing.T) {
 		}
 		reply200(w)
 	})
-	if err := c.Ready(t.Context()); err != nil {
-		t.Fatal(err)
+	if failures := ask(t.Context(), c.Begin(), "/users"); len(failures) > 0 {
+		t.Fatal(failures)
 	}
 	if r := c.Begin().Write(t.Context(), []licensing.Write{licensing.DeleteAssignment{ID: "x"}})[0]; r.Outcome != licensing.WriteDone {
 		t.Fatalf("%+v", r)

@@ -124,8 +124,8 @@ func TestLongToken(t *testing.T) {
 		c := s.client(t, func(o *Options) {
 			o.Out, o.Tokens = way(t, "", s.URL, login.URL), application(t, login.URL, s.URL)
 		})
-		if err := c.Ready(t.Context()); (err == nil) != want {
-			t.Errorf("%d bytes: %v", length, err)
+		if failures := ask(t.Context(), c.Begin(), "/users"); (len(failures) == 0) != want {
+			t.Errorf("%d bytes: %v", length, failures)
 		}
 		c.CloseIdleConnections()
 		login.Close()

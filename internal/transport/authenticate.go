@@ -35,12 +35,12 @@ func (a *Authenticator) Run(ctx context.Context) {
 	}
 }
 
-// Ready reports whether tokens can be verified.
-func (a *Authenticator) Ready(ctx context.Context) error {
+// Check reports whether tokens of a tenant can be verified, and the error of the last request for its signing keys.
+func (a *Authenticator) Check(ctx context.Context, tenantID string) (usable bool, err error) {
 	if a.verifier == nil {
-		return nil
+		return true, nil
 	}
-	return a.verifier.Ready(ctx)
+	return a.verifier.Check(ctx, tenantID)
 }
 
 // request authenticates a request and returns a context with its caller.
