@@ -93,9 +93,7 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		Authority: services.Authority, IssuerV1: services.IssuerV1, IssuersV2: services.IssuersV2, TenantIDs: ids, Audiences: cfg.AudiencesOf(application.ClientID),
 		ScopesAlone: cfg.ScopesAlone || cfg.Outbound == "on-behalf-of", Client: a.tenants.out.Reader(0), Logger: logger,
 	}, audit)
-	a.ready = newReadiness(func(ctx context.Context) error {
-		return errors.Join(a.tenants.ready(ctx), a.auth.Ready(ctx))
-	}, logger, time.Now)
+	a.ready = newReadiness(a.checkAll, logger)
 	var docs *documents.Extension
 	if a.trusted, docs, err = newDocuments(cfg, resolver.Schema(), logger); err != nil {
 		return nil, err
@@ -212,6 +210,12 @@ func (a *app) serve(ctx context.Context) error {
 			return nil
 		})
 	}
+	group.Go(func() error {
+		ticker := time.NewTicker(readyEvery)
+		defer ticker.Stop()
+		a.ready.run(ctx, ticker.C)
+		return nil
+	})
 	group.Go(func() error {
 		a.auth.Run(ctx)
 		return nil

@@ -191,6 +191,7 @@ func TestAuthentication(t *testing.T) {
 	if r := p.as(t, query, "Authorization: bearer  "+good); r.status != 200 {
 		t.Errorf("scheme in another case: %d %s", r.status, r.body)
 	}
+	p.ready(t)
 	for _, path := range []string{"/healthz", "/readyz", "/", "/graphiql.json"} {
 		if status, body := p.get(t, path); status != 200 {
 			t.Errorf("%s: %d %.200s", path, status, body)
@@ -302,7 +303,7 @@ func TestOnBehalfOfCallers(t *testing.T) {
 func TestCallersOfTheEmbeddedTenant(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "--inbound=entra")
-	if status, body := p.get(t, "/readyz"); status != 200 {
+	if status, body := p.ready(t); status != 200 {
 		t.Errorf("%d %s", status, body)
 	}
 	if r := p.as(t, "{__typename}"); r.status != 401 {

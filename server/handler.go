@@ -23,7 +23,7 @@ func newHandler(cfg *config.Config, endpoint http.Handler, signIn *graphiql.Sign
 		compress,
 	))
 	mux.Handle("/healthz", chain(http.HandlerFunc(healthz), onlyGet))
-	mux.Handle("/readyz", chain(ready, onlyGet, withTimeout(cfg.RequestTimeout)))
+	mux.Handle("/readyz", chain(ready, onlyGet))
 	if cfg.GraphiQL {
 		page, err := newGraphiQL(cfg, signIn)
 		if err != nil {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,17 +10,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"licensegraph/internal/emulator"
-	"licensegraph/internal/emulator/emulatortest"
 	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/logs"
 	"licensegraph/internal/transport/transporttest"
-	"licensegraph/internal/upstream"
 )
 
 func TestRequestID(t *testing.T) {
@@ -283,112 +276,6 @@ func TestPanicOutsideGraphQL(t *testing.T) {
 	if w.Code != 500 || strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), `"request_id":"`+w.Header().Get("X-Request-Id")) {
 		t.Errorf("%d %s", w.Code, &log)
 	}
-}
-
-func TestReadiness(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		answer := error(&upstream.Error{Kind: upstream.ErrUnauthenticated})
-		var log bytes.Buffer
-		r := newReadiness(func(context.Context) error {
-			time.Sleep(time.Second) // on the test's clock
-			asked++
-			return answer
-		}, logs.New(&log, "info", "text"), time.Now)
-		get := func() *httptest.ResponseRecorder { return transporttest.Send(t, r, "GET", "/readyz", "") }
-
-		// Concurrent requests are one upstream request.
-		var group sync.WaitGroup
-		for range 20 {
-			group.Go(func() {
-				if w := get(); w.Code != 503 || !strings.Contains(w.Body.String(), `"reason":"Microsoft Graph does not accept the gateway's credentials."`) {
-					t.Errorf("%d %s", w.Code, w.Body)
-				}
-			})
-		}
-		group.Wait()
-		if asked != 1 || strings.Count(log.String(), "\n") != 1 {
-			t.Errorf("asked %d times:\n%s", asked, &log)
-		}
-
-		// The result is cached.
-		answer = nil
-		time.Sleep(readyFor - time.Millisecond)
-		if w := get(); w.Code != 503 || asked != 1 {
-			t.Errorf("%d, asked %d times", w.Code, asked)
-		}
-		time.Sleep(time.Millisecond)
-		if w := get(); w.Code != 200 || asked != 2 {
-			t.Errorf("%d, asked %d times", w.Code, asked)
-		}
-
-		// A client that disconnects does not cancel the request.
-		time.Sleep(readyFor)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_ = r.ask(ctx)
-		if err := r.ask(t.Context()); err != nil || asked > 3 {
-			t.Errorf("%v, asked %d times", err, asked)
-		}
-
-		// A throttled gateway is not down.
-		time.Sleep(readyFor)
-		answer = &upstream.Error{Kind: upstream.ErrThrottled}
-		if w := get(); w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"throttled","reason":"Microsoft Graph throttled the request."`) {
-			t.Errorf("%d %s", w.Code, w.Body)
-		}
-
-		r.draining.Store(true)
-		if w := get(); w.Code != 503 || !strings.Contains(w.Body.String(), "shutting down") {
-			t.Errorf("%d %s", w.Code, w.Body)
-		}
-	})
-}
-
-// TestReadinessWithoutKeys throttles Microsoft Graph, which does not affect readiness, and makes the signing keys
-// unavailable, which does: no caller can be authenticated.
-func TestReadinessWithoutKeys(t *testing.T) {
-	t.Parallel()
-	throttled := emulator.Fault{Status: 429, RetryAfter: "600", Times: -1}
-	noKeys := emulator.Fault{Endpoint: "GET /discovery/v2.0/keys", Status: 503, Times: -1}
-	for _, tt := range []struct {
-		name   string
-		faults []emulator.Fault
-		status int
-		body   string
-	}{
-		{"throttled", []emulator.Fault{throttled}, 200, `"status":"throttled","reason":"Microsoft Graph throttled the request.`},
-		{"without keys", []emulator.Fault{noKeys}, 503, `"status":"unavailable","reason":"The signing keys of Microsoft Entra ID are unavailable."`},
-		{"both", []emulator.Fault{throttled, noKeys}, 503, `"status":"unavailable","reason":"The signing keys of Microsoft Entra ID are unavailable."`},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			tenant := emulatortest.Start(t, emulator.Options{})
-			for _, fault := range tt.faults {
-				tenant.Inject(fault)
-			}
-			p := startOver(t, tenant, "--inbound=entra")
-			if status, body := p.get(t, "/readyz"); status != tt.status || !strings.Contains(body, tt.body) {
-				t.Errorf("%d %s", status, body)
-			}
-		})
-	}
-}
-
-func TestReadinessAnswersWhoIsInAHurry(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := newReadiness(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, slog.New(slog.DiscardHandler), time.Now)
-		go func() { _ = r.ask(t.Context()) }()
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := r.ask(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-		time.Sleep(readyWait) // for the other one
-	})
 }
 
 // TestConnectionsAreBounded tests that the second connection is accepted after the first one ends.

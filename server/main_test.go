@@ -122,6 +122,13 @@ func start(t testing.TB, env map[string]string, args ...string) *program {
 	return p
 }
 
+// ready waits for the first check and returns status and body of the readiness check.
+func (p *program) ready(t *testing.T) (int, string) {
+	t.Helper()
+	p.stderr.wait("readiness changed")
+	return p.get(t, "/readyz")
+}
+
 // get sends a GET and returns status and body.
 func (p *program) get(t *testing.T, path string) (int, string) {
 	t.Helper()
@@ -179,6 +186,7 @@ func TestEmbeddedTenant(t *testing.T) {
 			t.Errorf("the banner has no %q:\n%s", want, p.stderr)
 		}
 	}
+	p.ready(t)
 	for path, want := range map[string]struct {
 		status int
 		part   string
@@ -222,7 +230,7 @@ func TestRealTenant(t *testing.T) {
 	if want := "Microsoft Graph  " + tenant.URL + " (tenant " + tenant.TenantID() + ")\n"; !strings.Contains(p.stderr.String(), want) {
 		t.Errorf("the banner has no %q:\n%s", want, p.stderr)
 	}
-	if status, body := p.get(t, "/readyz"); status != 200 {
+	if status, body := p.ready(t); status != 200 {
 		t.Errorf("%d %s", status, body)
 	}
 	status, body := p.ask(t, "{subscribedSkus{nodes{skuPartNumber}}}")
@@ -621,8 +629,8 @@ func TestSecretsStaySecret(t *testing.T) {
 		"LICENSEGRAPH_CLIENT_SECRET": canary, "LICENSEGRAPH_CURSOR_KEY": key,
 		"LICENSEGRAPH_TENANT_ID": "contoso.example", "LICENSEGRAPH_CLIENT_ID": "app",
 	}, "--graph-url="+url, "--authority="+url, "--log-level=debug")
-	status, body := p.get(t, "/readyz")
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"reason":"Microsoft Graph is unavailable."`) {
+	status, body := p.ready(t)
+	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"reason":"Microsoft Entra ID provides no access token for Microsoft Graph."`) {
 		t.Errorf("readyz: %d %s", status, body)
 	}
 	if status, body := p.get(t, "/healthz"); status != http.StatusOK {

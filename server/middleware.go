@@ -197,17 +197,6 @@ func deny(w http.ResponseWriter, r *http.Request, audit *slog.Logger, status int
 	transport.WriteError(w, status, "FORBIDDEN", text)
 }
 
-// withTimeout limits the duration of a request's context.
-func withTimeout(timeout time.Duration) middleware {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), timeout)
-			defer cancel()
-			next.ServeHTTP(w, r.WithContext(ctx))
-		})
-	}
-}
-
 // onlyGet rejects methods other than GET and HEAD. The mux accepts all methods for "/".
 func onlyGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

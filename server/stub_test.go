@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"licensegraph/graph"
 	"licensegraph/internal/config"
@@ -45,7 +44,8 @@ func testGateway(t *testing.T, log io.Writer, exec stub.Schema, flags ...string)
 	log = &oneByOne{w: log}
 	cfg, logger := testConfig(t, flags...), logs.New(log, "debug", "text")
 	audit := logs.NewAudit(log, slog.New(slog.DiscardHandler))
-	ready := newReadiness(func(context.Context) error { return nil }, slog.New(slog.DiscardHandler), time.Now)
+	ready := newReadiness(func(context.Context) (status, error) { return status{Status: "ok"}, nil }, slog.New(slog.DiscardHandler))
+	ready.update(t.Context())
 	_, docs, err := newDocuments(cfg, exec, logger)
 	if err != nil {
 		t.Fatal(err)

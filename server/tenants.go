@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,6 +22,7 @@ type tenants struct {
 	out     *outbound.Out
 	ids     []string
 	clients map[string]*msgraph.Client // by lower-case ID
+	tokens  map[string]*entra.Tokens   // of the application, by lower-case ID
 	people  *entra.OnBehalfOf          // nil with the application's identity
 	known   bool                       // callers are authenticated
 }
@@ -38,21 +38,22 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 	if err != nil {
 		return nil, err
 	}
-	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}, known: cfg.KnowsCallers()}
+	t := &tenants{out: out, ids: ids, clients: map[string]*msgraph.Client{}, tokens: map[string]*entra.Tokens{}, known: cfg.KnowsCallers()}
 	if cfg.Outbound == "on-behalf-of" {
 		t.people = app.OnBehalfOf()
 	}
 	store := refdata.NewMemory(maxReferenceBytes, nil)
 	queue := new(msgraph.Queue) // some limits of an application apply across tenants
 	for _, id := range ids {
+		tokens := app.Tokens(id)
 		client, err := msgraph.New(msgraph.Options{
-			GraphURL: services.GraphURL, Out: out, Tokens: app.Tokens(id), RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
+			GraphURL: services.GraphURL, Out: out, Tokens: tokens, RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
 			Reference: referenceCache(cfg, store, "app/"+application.ClientID+"/"+strings.ToLower(id), logger),
 		})
 		if err != nil {
 			return nil, err
 		}
-		t.clients[strings.ToLower(id)] = client
+		t.clients[strings.ToLower(id)], t.tokens[strings.ToLower(id)] = client, tokens
 	}
 	return t, nil
 }
@@ -113,17 +114,14 @@ func (n noTokens) Token(context.Context, *http.Client) (string, error) { return 
 
 func (noTokens) Refused(string, string) bool { return false }
 
-// ready reports whether Microsoft Graph responds, or throttles, in at least one of the tenants.
-func (t *tenants) ready(ctx context.Context) error {
-	var failure error
-	for _, id := range t.ids {
-		err := t.clients[strings.ToLower(id)].Ready(ctx)
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(failure, upstream.ErrThrottled) {
-			failure = err
-		}
+// checkToken reports whether there is a valid token of the application in a tenant, and the error of the last request
+// for it. On behalf of users the application requires none.
+func (t *tenants) checkToken(ctx context.Context, id string) (usable bool, err error) {
+	if t.people != nil {
+		return true, nil
 	}
-	return failure
+	return t.tokens[strings.ToLower(id)].Check(ctx, t.out.Reader(0))
 }
+
+// condition returns what earlier requests show of Microsoft Graph in a tenant; nil without a problem.
+func (t *tenants) condition(id string) error { return t.clients[strings.ToLower(id)].Condition() }
