@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,28 +33,29 @@ import (
 
 // app is the running program: the gateway and, without a real tenant, the embedded tenant.
 type app struct {
-	cfg       *config.Config
-	logger    *slog.Logger
-	listeners listeners
-	gateway   *http.Server
-	embedded  *http.Server // nil with a real tenant
-	tenants   *tenants
-	auth      *transport.Authenticator
-	signIn    *graphiql.SignIn // nil without authentication
-	endpoint  *transport.Endpoint
-	resolver  *graph.Resolver
-	work      sync.WaitGroup // requests in progress
-	ready     *readiness
-	tenant    *emulator.Emulator // nil with a real tenant
-	trusted   *documents.Trusted // nil without a manifest
-	upstream  string             // URL of Microsoft Graph in the startup message
+	cfg         *config.Config
+	logger      *slog.Logger
+	listeners   listeners
+	gateway     *http.Server
+	embedded    *http.Server // nil with a real tenant
+	tenants     *tenants
+	auth        *transport.Authenticator
+	signIn      *graphiql.SignIn // nil without authentication
+	endpoint    *transport.Endpoint
+	resolver    *graph.Resolver
+	work        sync.WaitGroup // requests in progress
+	ready       *readiness
+	tenant      *emulator.Emulator // nil with a real tenant
+	trusted     *documents.Trusted // nil without a manifest
+	upstream    string             // URL of Microsoft Graph in the startup message
+	certificate *certificate       // nil without TLS
+	sources     []*source
 }
 
 const (
 	idleTimeout    = 2 * time.Minute
-	endWait        = 5 * time.Second  // for canceled requests
-	cursorKeyEvery = 10 * time.Second // interval of checking the cursor key file
-	maxHeaderBytes = 64 << 10         // includes a query in the URL
+	endWait        = 5 * time.Second // for canceled requests
+	maxHeaderBytes = 64 << 10        // includes a query in the URL
 )
 
 // newApp builds the program. It does not serve yet.
@@ -68,7 +67,7 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 	if cfg.ServesEmbedded() {
 		demo := cfg.Embedded
 		demo.Variants = append([]string{"reportNames"}, demo.Variants...) // so that a demonstration shows activity
-		tenant, err := embedded.Open(&demo, func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: embedded.Scopes, SinglePage: pages(l.gateway)})
+		tenant, err := embedded.Open(&demo, func(name string) string { return "--embedded-" + name }, emulator.SignIn{Scopes: embedded.Scopes, SinglePage: pages(cfg, l.gateway)})
 		if err != nil {
 			return nil, err
 		}
@@ -108,6 +107,11 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		return nil, err
 	}
 	a.gateway = a.newServer(a.working(handler))
+	if a.certificate, err = openCertificate(cfg); err != nil {
+		return nil, err
+	}
+	a.serveProtocols(a.gateway)
+	a.sources = a.newSources()
 	return a, nil
 }
 
@@ -165,7 +169,7 @@ func (a *app) newServer(handler http.Handler) *http.Server {
 // announce prints URLs and how to stop, or logs them if the log is JSON. It does not use standard output, which is for
 // the audit log.
 func (a *app) announce(ctx context.Context, stderr io.Writer) {
-	url := embedded.LocalURL(a.listeners.gateway)
+	url := gatewayURL(a.cfg, a.listeners.gateway)
 	if a.cfg.LogFormat == "json" {
 		a.logger.InfoContext(ctx, "serving", "graphiql", a.cfg.GraphiQL, "graphql", url+endpointPath, "upstream", a.upstream)
 		return
@@ -181,10 +185,20 @@ func (a *app) announce(ctx context.Context, stderr io.Writer) {
 	fmt.Fprintf(stderr, "GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n", page, url+endpointPath, a.upstream, signIn)
 }
 
+// gatewayURL returns the URL of the gateway on this machine.
+func gatewayURL(cfg *config.Config, l net.Listener) string {
+	url := embedded.LocalURL(l)
+	if cfg.TLSCertFile != "" {
+		url = strings.Replace(url, "http://", "https://", 1)
+	}
+	return url
+}
+
 // pages returns the URLs of GraphiQL on this machine, which are redirect URIs.
-func pages(l net.Listener) []string {
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	return []string{embedded.LocalURL(l) + "/", "http://localhost:" + port + "/"}
+func pages(cfg *config.Config, l net.Listener) []string {
+	url := gatewayURL(cfg, l)
+	scheme, _, _ := strings.Cut(url, "://")
+	return []string{url + "/", scheme + "://localhost:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port) + "/"}
 }
 
 // serve serves until the context ends or a server fails, and then drains.
@@ -224,14 +238,20 @@ func (a *app) serve(ctx context.Context) error {
 		a.endpoint.Run(ctx)
 		return nil
 	})
-	if a.cfg.CursorKeyFile != "" {
-		group.Go(func() error {
-			ticker := time.NewTicker(cursorKeyEvery)
-			defer ticker.Stop()
-			a.watchCursorKey(ctx, ticker.C)
-			return nil
-		})
+	for _, source := range a.sources {
+		if source.watched {
+			group.Go(func() error {
+				ticker := time.NewTicker(watchEvery)
+				defer ticker.Stop()
+				source.watch(ctx, a.logger, ticker.C)
+				return nil
+			})
+		}
 	}
+	group.Go(func() error {
+		reloadAt(ctx, hangups, a.sources, a.logger)
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		a.ready.draining.Store(true)
@@ -248,35 +268,15 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
-// watchCursorKey reads the cursor key file at each tick, until the context ends. After an error the key is unchanged.
-func (a *app) watchCursorKey(ctx context.Context, ticks <-chan time.Time) {
-	last, problem := a.cfg.CursorKeys, ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticks:
-		}
-		keys, err := a.cfg.ReadCursorKeys()
-		if err == nil && !slices.EqualFunc(keys, last, bytes.Equal) {
-			last, err = keys, a.resolver.ChangeCursorKeys(keys)
-			a.logger.InfoContext(ctx, "reloaded the cursor key")
-		}
-		if err != nil && err.Error() != problem {
-			a.logger.ErrorContext(ctx, "cannot reload the cursor key; the previous one remains in use", "cause", err.Error())
-		}
-		problem = ""
-		if err != nil {
-			problem = err.Error()
-		}
-	}
-}
-
 // serving returns a function that runs a server until it is shut down.
 func serving(server *http.Server, l net.Listener, base context.Context) func() error {
 	server.BaseContext = func(net.Listener) context.Context { return base }
 	return func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		serve := server.Serve
+		if server.TLSConfig != nil {
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") } // the configuration has the certificate
+		}
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil

@@ -16,13 +16,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -35,51 +33,6 @@ import (
 	"licensegraph/internal/logs"
 	"licensegraph/internal/transport/transporttest"
 )
-
-// launch runs the program in its own process until the test ends.
-func launch(t *testing.T, env map[string]string, args ...string) *program {
-	t.Helper()
-	p := &program{stdout: newJournal(), stderr: newJournal(), ended: make(chan error, 1)}
-	cmd := exec.Command(os.Args[0], append([]string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=60"}, args...)...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
-	for name, value := range env {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
-	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p.pid = cmd.Process.Pid
-	go func() {
-		p.ended <- cmd.Wait()
-		fmt.Fprint(p.stderr, "\n/graphql") // ends the wait below
-	}()
-	p.stop = func() { _ = cmd.Process.Signal(syscall.SIGTERM) }
-	p.stderr.wait("/graphql")
-	address := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(p.stderr.String())
-	if address == nil {
-		t.Fatalf("did not start: %v\n%s%s", <-p.ended, p.stdout, p.stderr)
-	}
-	p.url = address[1]
-	transport := &http.Transport{}
-	p.client = &http.Client{Transport: transport}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		p.end(t)
-	})
-	return p
-}
-
-// end stops the program and waits for it.
-func (p *program) end(t *testing.T) {
-	t.Helper()
-	p.stop()
-	err := <-p.ended
-	if err != nil {
-		t.Errorf("ended with %v\n%s", err, p.stderr)
-	}
-	p.ended <- nil
-}
 
 // canaries are texts that must not appear in any output, by type.
 type canaries map[string][]string

@@ -39,7 +39,7 @@ func TestCursorKeyIsReadAgain(t *testing.T) {
 	a := &app{cfg: cfg, logger: logs.New(log, "info", "text"), resolver: resolver}
 	ctx, end := context.WithCancel(t.Context())
 	ticks, done := make(chan time.Time), make(chan struct{})
-	go func() { defer close(done); a.watchCursorKey(ctx, ticks) }()
+	go func() { defer close(done); a.newCursorKeySource().watch(ctx, a.logger, ticks) }()
 	for _, step := range []struct {
 		content string
 		changes int // of the key so far

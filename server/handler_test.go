@@ -103,25 +103,27 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestStrictTransport tests HSTS behind a reverse proxy, for hosts other than loopback.
+// TestStrictTransport tests HSTS behind a reverse proxy and with TLS, for hosts other than loopback.
 func TestStrictTransport(t *testing.T) {
 	t.Parallel()
 	handler := testHandler(t, new(bytes.Buffer), stub.Hello, "--listen=0.0.0.0:8080")
-	for _, tt := range []struct{ host, proto, want string }{
-		{"gateway.example", "https", "max-age=31536000"},
-		{"gateway.example:8443", "https", "max-age=31536000"},
-		{"gateway.example", "http", ""},
-		{"gateway.example", "", ""},
-		{"localhost:8080", "https", ""},
-		{"127.0.0.1", "https", ""},
+	for _, tt := range []struct{ host, url, proto, want string }{
+		{"gateway.example", "/healthz", "https", "max-age=31536000"},
+		{"gateway.example:8443", "/healthz", "https", "max-age=31536000"},
+		{"gateway.example", "/healthz", "http", ""},
+		{"gateway.example", "/healthz", "", ""},
+		{"localhost:8080", "/healthz", "https", ""},
+		{"127.0.0.1", "/healthz", "https", ""},
+		{"gateway.example", "https://gateway.example/healthz", "", "max-age=31536000"},
+		{"127.0.0.1", "https://127.0.0.1/healthz", "", ""},
 	} {
-		req := httptest.NewRequestWithContext(t.Context(), "GET", "/healthz", nil)
+		req := httptest.NewRequestWithContext(t.Context(), "GET", tt.url, nil) // with TLS if it is https
 		req.Host = tt.host
 		req.Header.Set("X-Forwarded-Proto", tt.proto)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, req)
 		if got := w.Header().Get("Strict-Transport-Security"); got != tt.want {
-			t.Errorf("%s by %s: %q", tt.host, tt.proto, got)
+			t.Errorf("%+v: %q", tt, got)
 		}
 	}
 }

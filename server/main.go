@@ -19,7 +19,6 @@ import (
 
 	"licensegraph/internal/config"
 	"licensegraph/internal/embedded"
-	"licensegraph/internal/licensing"
 	"licensegraph/internal/logs"
 )
 
@@ -27,8 +26,9 @@ func main() {
 	ctx, stop := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	// Closing the terminal does not end the process. Writes to a closed standard output return an error.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Notify(hangups, syscall.SIGHUP) // closing the terminal does not end the process either
+	// Writes to a closed standard output return an error.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() { // runs until the process ends
 		if <-signals == syscall.SIGTERM {
 			stop(errTerminated)
@@ -62,13 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	logger := logs.New(stderr, cfg.LogLevel, cfg.LogFormat)
 	memory.set(ctx, cfg, getenv, logger)
 
-	if err := readTable("product-names", cfg.ProductNames, func(r io.Reader) error {
-		_, _, err := licensing.AddNames(r)
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := readTable("price-file", cfg.PriceFile, licensing.SetPrices); err != nil {
+	if err := errors.Join(readNames(cfg), readPrices(cfg)); err != nil {
 		return err
 	}
 	listeners, err := listen(cfg)
@@ -89,22 +83,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	cfg.Log(ctx, logger)
 	app.announce(ctx, stderr)
 	return app.serve(ctx)
-}
-
-// readTable reads the operator's CSV file of a flag, if configured.
-func readTable(flag, file string, read func(io.Reader) error) error {
-	if file == "" {
-		return nil
-	}
-	f, err := os.Open(file)
-	if err == nil {
-		defer f.Close()
-		err = read(f)
-	}
-	if err != nil {
-		return &config.SetupError{Err: fmt.Errorf("--%s: %w", flag, err)}
-	}
-	return nil
 }
 
 // exitCode returns 0 after a regular end, 2 for a [config.SetupError], and 1 otherwise.

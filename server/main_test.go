@@ -67,10 +67,13 @@ func (j *journal) String() string {
 }
 
 // wait returns when the output has the text. Only the test's deadline limits it.
-func (j *journal) wait(part string) {
+func (j *journal) wait(part string) { j.waitTimes(part, 1) }
+
+// waitTimes returns when the output has the text several times.
+func (j *journal) waitTimes(part string, times int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for !strings.Contains(j.text.String(), part) {
+	for strings.Count(j.text.String(), part) < times {
 		j.cond.Wait()
 	}
 }
@@ -106,7 +109,7 @@ func start(t testing.TB, env map[string]string, args ...string) *program {
 	}()
 	p.stderr.wait("Ctrl-C")
 	close(started)
-	url := regexp.MustCompile(`(http://\S+)/graphql`).FindStringSubmatch(p.stderr.String())
+	url := regexp.MustCompile(`(https?://\S+)/graphql`).FindStringSubmatch(p.stderr.String())
 	if url == nil {
 		t.Fatalf("did not start: %v\n%s%s", <-p.ended, p.stdout, p.stderr)
 	}
@@ -120,6 +123,51 @@ func start(t testing.TB, env map[string]string, args ...string) *program {
 		p.ended <- nil
 	})
 	return p
+}
+
+// launch runs the program in its own process until the test ends.
+func launch(t *testing.T, env map[string]string, args ...string) *program {
+	t.Helper()
+	p := &program{stdout: newJournal(), stderr: newJournal(), ended: make(chan error, 1)}
+	cmd := exec.Command(os.Args[0], append([]string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--embedded-users=60"}, args...)...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.pid = cmd.Process.Pid
+	go func() {
+		p.ended <- cmd.Wait()
+		fmt.Fprint(p.stderr, "\n/graphql") // ends the wait below
+	}()
+	p.stop = func() { _ = cmd.Process.Signal(syscall.SIGTERM) }
+	p.stderr.wait("/graphql")
+	address := regexp.MustCompile(`(https?://\S+)/graphql`).FindStringSubmatch(p.stderr.String())
+	if address == nil {
+		t.Fatalf("did not start: %v\n%s%s", <-p.ended, p.stdout, p.stderr)
+	}
+	p.url = address[1]
+	transport := &http.Transport{}
+	p.client = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		p.end(t)
+	})
+	return p
+}
+
+// end stops the program and waits for it.
+func (p *program) end(t *testing.T) {
+	t.Helper()
+	p.stop()
+	err := <-p.ended
+	if err != nil {
+		t.Errorf("ended with %v\n%s", err, p.stderr)
+	}
+	p.ended <- nil
 }
 
 // ready waits for the first check and returns status and body of the readiness check.
@@ -589,6 +637,9 @@ func TestSetupErrors(t *testing.T) {
 		{"audit log that cannot be", []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--audit-log=" + dir}, nil, []string{
 			"--audit-log: open " + dir + ": is a directory"}},
 		{"empty authorities", append(real, "--listen=127.0.0.1:0", "--client-secret-file="+secret, "--ca-file="+empty), nil, []string{"--ca-file: " + empty + ": no PEM certificate"}},
+		{"no certificate", []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--tls-cert-file=" + dir + "/none", "--tls-key-file=" + secret}, nil, []string{"--tls-cert-file: open " + dir + "/none: no such file or directory"}},
+		{"no key of the certificate", []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--tls-cert-file=" + secret, "--tls-key-file=" + dir + "/none"}, nil, []string{"--tls-key-file: open " + dir + "/none: no such file or directory"}},
+		{"not a certificate", []string{"--listen=127.0.0.1:0", "--embedded-listen=127.0.0.1:0", "--tls-cert-file=" + secret, "--tls-key-file=" + secret}, nil, []string{"--tls-cert-file: " + secret + ": with the key " + secret + ": tls: failed to find any PEM data in certificate input"}},
 		{"taken ports", []string{"--listen=" + taken.Addr().String(), "--embedded-listen=" + taken.Addr().String()}, nil, []string{
 			"--listen: listen tcp " + taken.Addr().String() + ": bind: address already in use",
 			"--embedded-listen: listen tcp " + taken.Addr().String() + ": bind: address already in use",
@@ -713,11 +764,11 @@ func TestOperatorTables(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	err := run(t.Context(), []string{"--price-file=" + secretFile(t, "sku,monthlyPrice,currency\nA,1,EUR\nB,1.23456,EUR\n")}, noEnv, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), `--price-file: line 3: invalid monthlyPrice "1.23456"`) || exitCode(err) != 2 {
+	if err == nil || !strings.Contains(err.Error(), ": line 3: invalid monthlyPrice: want") || exitCode(err) != 2 {
 		t.Errorf("a file with a bad price: %v", err)
 	}
 	err = run(t.Context(), []string{"--product-names=" + secretFile(t, "no names")}, noEnv, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "--product-names: missing column") || exitCode(err) != 2 {
+	if err == nil || !strings.Contains(err.Error(), ": missing column") || exitCode(err) != 2 {
 		t.Errorf("a file without names: %v", err)
 	}
 }

@@ -157,7 +157,7 @@ func secureHeaders(next http.Handler) http.Handler {
 		maps.Copy(h, restrictive)
 		// Browsers accept the header over TLS only (RFC 6797, section 8.1). It applies to the whole host, so it is not
 		// sent on a loopback address.
-		if r.Header.Get("X-Forwarded-Proto") == "https" && !config.IsLoopback(hostName(r.Host)) {
+		if (r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https") && !config.IsLoopback(hostName(r.Host)) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)

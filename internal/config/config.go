@@ -23,6 +23,9 @@ import (
 // environment variables.
 type Config struct {
 	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Address to listen on, as host:port. With a real tenant and without --inbound=entra it must be a loopback address."`
+	TLSCertFile  string   `name:"tls-cert-file" group:"Addresses" placeholder:"FILE" help:"File with the certificate of the listener and its intermediate certificates (PEM), to serve HTTPS (TLS 1.2 or newer) with HTTP/1.1 and HTTP/2. It requires --tls-key-file. Both files are read again when they change. By default the listener has no TLS."`
+	TLSKeyFile   string   `name:"tls-key-file" group:"Addresses" placeholder:"FILE" help:"File with the key of --tls-cert-file (PEM, not encrypted)."`
+	H2C          bool     `name:"h2c" group:"Addresses" negatable:"" help:"Also serve HTTP/2 without TLS to clients that start with it (prior knowledge), such as the proxies of a service mesh. Off by default."`
 	AllowedHosts []string `name:"allowed-host" group:"Addresses" placeholder:"HOST" help:"Additional host names for requests on a loopback address, such as those of a reverse proxy. Requests with other host names are rejected, which prevents DNS rebinding."`
 	CORSHeaders  []string `name:"cors-header" group:"Addresses" placeholder:"NAME" help:"Additional request headers that pages of the allowed origins may send."`
 	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`

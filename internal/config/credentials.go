@@ -62,6 +62,13 @@ func (c *Config) readCredential() []error {
 	return errs
 }
 
+// CheckCredential reads the credential files again and returns their problem, without secrets. Token requests read them on
+// their own.
+func (c *Config) CheckCredential() error {
+	again := *c
+	return errors.Join(again.readCredential()...)
+}
+
 // readProxy reads the proxy's URL and credentials. Its errors include neither.
 func (c *Config) readProxy(getenv func(string) string) error {
 	credentials, err := readSecret("proxy-credentials", c.ProxyCredentialsFile, getenv)

@@ -251,7 +251,11 @@ func (c *Config) ReadCursorKeys() ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeCursorKeys(text)
+	keys, err := decodeCursorKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("--cursor-key-file: %s: %w", c.CursorKeyFile, err)
+	}
+	return keys, nil
 }
 
 // decodeCursorKeys decodes one key per line.

@@ -106,6 +106,9 @@ func TestProblems(t *testing.T) {
 			"--ca-file requires a real tenant: set --tenant-id, --client-id and --client-secret-file",
 			"--proxy requires a real tenant: set --tenant-id, --client-id and --client-secret-file",
 		}},
+		{"certificate without a key", []string{"--tls-cert-file=x"}, nil, []string{"--tls-cert-file requires --tls-key-file"}},
+		{"key without a certificate of the listener", []string{"--tls-key-file=x"}, nil, []string{"--tls-key-file requires --tls-cert-file"}},
+		{"HTTP/2 with and without TLS", []string{"--tls-cert-file=x", "--tls-key-file=x", "--h2c"}, nil, []string{"--h2c and --tls-cert-file are both set: keep one; clients negotiate HTTP/2 with TLS"}},
 		{"cursor key", []string{"--cursor-key-file=" + short}, nil, []string{"invalid cursor key: want 32 bytes in base64 (openssl rand -base64 32) per line, at most 4 lines"}},
 		{"cursor key as flag", []string{"--cursor-key=hunter2"}, nil, []string{"--cursor-key: secrets are not accepted on the command line, where other processes can read them: use --cursor-key-file or set LICENSEGRAPH_CURSOR_KEY"}},
 		{"addresses without credentials", []string{"--graph-url=https://graph.example", "--authority=https://login.example", "--cloud=china"}, nil, []string{

@@ -71,6 +71,16 @@ func (c *Config) validateAddresses(v *validation) {
 	if host, ok := v.address("embedded-listen", c.Embedded.Listen); ok && !IsLoopback(host) {
 		v.note("--embedded-listen: invalid address %s: want a loopback address such as 127.0.0.1:8081", c.Embedded.Listen)
 	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		set, missing := "--tls-cert-file", "--tls-key-file"
+		if c.TLSCertFile == "" {
+			set, missing = missing, set
+		}
+		v.note("%s requires %s", set, missing)
+	}
+	if c.H2C && c.TLSCertFile != "" {
+		v.note("--h2c and --tls-cert-file are both set: keep one; clients negotiate HTTP/2 with TLS")
+	}
 	for _, host := range c.AllowedHosts {
 		if !domain.MatchString(host) {
 			v.note("--allowed-host: invalid host name %q: want a name without a port", host)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -17,6 +18,7 @@ type Trusted struct {
 	strict  bool
 	logger  *slog.Logger
 	current atomic.Pointer[Manifest]
+	mu      sync.Mutex
 	seen    os.FileInfo // file at the last attempt to read it
 }
 
@@ -38,8 +40,18 @@ func (t *Trusted) Manifest() *Manifest {
 	return t.current.Load()
 }
 
+// Reload reads the file, even if it has not changed. On errors, the previous manifest remains.
+func (t *Trusted) Reload() error {
+	_, err := t.read(true)
+	return err
+}
+
 // reload reads the file if it has changed. On errors, the previous manifest remains.
-func (t *Trusted) reload() (changed bool, err error) {
+func (t *Trusted) reload() (changed bool, err error) { return t.read(false) }
+
+func (t *Trusted) read(always bool) (changed bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	file, err := os.Open(t.path) // os.Open follows the symbolic links that Kubernetes replaces in a mounted volume.
 	if err != nil {
 		return false, err
@@ -49,7 +61,7 @@ func (t *Trusted) reload() (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if t.seen != nil && os.SameFile(t.seen, info) && t.seen.Size() == info.Size() && t.seen.ModTime().Equal(info.ModTime()) {
+	if !always && t.seen != nil && os.SameFile(t.seen, info) && t.seen.Size() == info.Size() && t.seen.ModTime().Equal(info.ModTime()) {
 		return false, nil
 	}
 	text, err := readAll(file)

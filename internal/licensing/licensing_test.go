@@ -385,11 +385,11 @@ func TestPrices(t *testing.T) { // not parallel: prices are a package variable
 	for text, want := range map[string]string{
 		"":                   "missing header",
 		"sku,monthlyPrice\n": "line 1: missing column currency",
-		"sku,monthlyPrice,currency\nA,1,EUR\na,2,EUR\n": `line 3: sku "a" occurs twice`,
+		"sku,monthlyPrice,currency\nA,1,EUR\na,2,EUR\n": "line 3: duplicate sku",
 		"sku,monthlyPrice,currency\n,1,EUR\n":           "line 2: missing sku",
-		"sku,monthlyPrice,currency\nA,-1,EUR\n":         `line 2: invalid monthlyPrice "-1"`,
-		"sku,monthlyPrice,currency\nA,1e3,EUR\n":        `line 2: invalid monthlyPrice "1e3"`,
-		"sku,monthlyPrice,currency\nA,1,Euro\n":         `line 2: invalid currency "Euro"`,
+		"sku,monthlyPrice,currency\nA,-1,EUR\n":         "line 2: invalid monthlyPrice: want a number such as 10.50",
+		"sku,monthlyPrice,currency\nA,1e3,EUR\n":        "line 2: invalid monthlyPrice: want a number such as 10.50",
+		"sku,monthlyPrice,currency\nA,1,Euro\n":         "line 2: invalid currency: want a code such as EUR",
 		"sku,monthlyPrice,currency\nA,1\n":              "line 2: wrong number of fields",
 		"sku,monthlyPrice,currency\nA,\"1,EUR\n":        "line 2",
 	} {

@@ -64,7 +64,7 @@ var (
 
 // SetPrices reads the monthly prices of one unit of each product from a CSV file with the columns sku (an ID or a part
 // number), monthlyPrice (with at most four decimals) and currency (ISO 4217), in any order. They replace those of an
-// earlier call. The error has the number of the invalid line.
+// earlier call. The error has the number of the invalid line, but not its content.
 func SetPrices(r io.Reader) error {
 	rows := csv.NewReader(io.LimitReader(r, maxPriceBytes))
 	header, err := rows.Read()
@@ -99,11 +99,11 @@ func SetPrices(r io.Reader) error {
 		case sku == "":
 			return fmt.Errorf("line %d: missing %s", line, columnSku)
 		case read[sku] != nil:
-			return fmt.Errorf("line %d: %s %q occurs twice", line, columnSku, cell(columnSku))
+			return fmt.Errorf("line %d: duplicate %s", line, columnSku)
 		case !pricePattern.MatchString(cell(columnPrice)):
-			return fmt.Errorf("line %d: invalid %s %q: want a number such as 10.50", line, columnPrice, cell(columnPrice))
+			return fmt.Errorf("line %d: invalid %s: want a number such as 10.50", line, columnPrice)
 		case !currencyPattern.MatchString(cell(columnCurrency)):
-			return fmt.Errorf("line %d: invalid %s %q: want a code such as EUR", line, columnCurrency, cell(columnCurrency))
+			return fmt.Errorf("line %d: invalid %s: want a code such as EUR", line, columnCurrency)
 		}
 		whole, fraction, _ := strings.Cut(cell(columnPrice), ".")
 		parts, err := strconv.ParseInt(whole+(fraction + strings.Repeat("0", decimals))[:decimals], 10, 64)
