@@ -74,7 +74,7 @@ type gateway struct {
 	person   personalToken    // empty for the application
 	caller   *identity.Caller // nil without authentication
 	audit    *lockedBuffer
-	observe  func(read string, cost upstream.Cost, keys int)
+	observe  func(read string, cost upstream.Cost, keys int, planned bool)
 
 	withoutPrefetch bool
 	withoutColumns  bool

@@ -121,6 +121,15 @@ func (o *operations) InterceptOperation(ctx context.Context, next graphql.Operat
 	return next(ctx)
 }
 
+// reportKey is the key of the report in the statistics of an operation.
+const reportKey = "upstream"
+
+// Report returns the cost of an operation at Microsoft Graph, after its response.
+func Report(op *graphql.OperationContext) upstream.Report {
+	report, _ := op.Stats.GetExtension(reportKey).(upstream.Report)
+	return report
+}
+
 // reject returns an error response without executing the operation.
 func (o *operations) reject(ctx context.Context, err error) graphql.ResponseHandler {
 	return graphql.OneShot(o.InterceptResponse(ctx, func(ctx context.Context) *graphql.Response {
@@ -182,6 +191,9 @@ func (o *operations) InterceptResponse(ctx context.Context, next graphql.Respons
 	report := upstream.Report{Endpoints: map[string]upstream.Usage{}} // for operations that were rejected before they started
 	if graph, began := ctx.Value(upstreamKey{}).(Upstream); began {
 		report = graph.Report()
+	}
+	if graphql.HasOperationContext(ctx) {
+		graphql.GetOperationContext(ctx).Stats.SetExtension(reportKey, report)
 	}
 	resp.Errors = append(merged(resp.Errors), omitted(ctx, report)...)
 	if graphql.HasOperationContext(ctx) {

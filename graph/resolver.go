@@ -59,8 +59,8 @@ type Options struct {
 	// ObserveColumns, if set, is called for each root field that has a value, with the reason why gqlgen's executor
 	// resolves it; empty if it is written by columns.
 	ObserveColumns func(field, reason string)
-	// Observe, if set, is called for each kind of read with its number of keys.
-	Observe func(read string, cost upstream.Cost, keys int)
+	// Observe, if set, is called for each kind of read with its number of keys, and whether it was planned.
+	Observe func(read string, cost upstream.Cost, keys int, planned bool)
 	// AllowWrites enables mutations.
 	AllowWrites bool
 	// Document, if set, returns the hash of a document as it was sent and the requested operation name, for the audit

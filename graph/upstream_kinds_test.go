@@ -61,7 +61,7 @@ func TestUpstreamIsTrue(t *testing.T) {
 	e := startEdgeTenant(t)
 	var mu sync.Mutex
 	reads := map[string]upstream.Cost{}
-	e.observe = func(read string, cost upstream.Cost, _ int) {
+	e.observe = func(read string, cost upstream.Cost, _ int, _ bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		reads[read] = cost

@@ -48,6 +48,7 @@ var arrows = map[string][]string{
 	"internal/identity":                nil,
 	"internal/limits":                  {"internal/cache"},
 	"internal/logs":                    {"internal/identity"},
+	"internal/metrics":                 {"internal/transport", "internal/upstream"},
 	"internal/msgraph":                 {"internal/cache", "internal/decode", "internal/identity", "internal/licensing", "internal/outbound", "internal/refdata", "internal/upstream"},
 	"internal/outbound":                nil,
 	"internal/refdata":                 {"internal/cache"},
@@ -61,7 +62,7 @@ var arrows = map[string][]string{
 	"graph/cursor":                     {"internal/identity", "internal/upstream"},
 	"graph/generated":                  {"graph/columns", "graph/model", "internal/licensing"},
 	"graph":                            {"graph/columns", "graph/cursor", "graph/generated", "graph/model", "internal/identity", "internal/licensing", "internal/upstream", "loaders"},
-	"server":                           {"graph", "internal/config", "internal/documents", "internal/embedded", "internal/emulator", "internal/entra", "internal/execution", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/logs", "internal/msgraph", "internal/outbound", "internal/refdata", "internal/transport", "internal/upstream", "loaders", "schema"},
+	"server":                           {"graph", "internal/config", "internal/documents", "internal/embedded", "internal/emulator", "internal/entra", "internal/execution", "internal/graphiql", "internal/identity", "internal/licensing", "internal/limits", "internal/metrics", "internal/logs", "internal/msgraph", "internal/outbound", "internal/refdata", "internal/transport", "internal/upstream", "loaders", "schema"},
 }
 
 func goList(t *testing.T, args ...string) []string {

@@ -71,7 +71,7 @@ func add[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream
 
 func addRead[K comparable, V any](all *Loaders, read upstream.Read[K, V], b upstream.Batch, keys []K, selection upstream.Selection, found func(K, V, error)) {
 	if all.Observe != nil {
-		all.Observe(read.Name, read.Cost, len(keys))
+		all.Observe(read.Name, read.Cost, len(keys), all.planned)
 	}
 	read.Add(b, keys, selection, found)
 }

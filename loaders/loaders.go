@@ -73,9 +73,9 @@ type Loaders struct {
 	FindingCountsByWalk       *Loader[licensing.FindingWalk, *licensing.FindingCounts]
 	LicenseChangesByKey       *Loader[licensing.LicenseChangesKey, []*licensing.LicenseChange]
 
-	// Observe, if set, is called for each read that is added to a batch, with its number of keys. Set it before the
-	// first round.
-	Observe func(read string, cost upstream.Cost, keys int)
+	// Observe, if set, is called for each read that is added to a batch, with its number of keys, and whether a plan
+	// added it: see [Loaders.Round]. Set it before the first round.
+	Observe func(read string, cost upstream.Cost, keys int, planned bool)
 
 	ctx        context.Context
 	source     Source
@@ -88,6 +88,7 @@ type Loaders struct {
 
 	rounds  sync.Mutex // serializes rounds
 	current *round
+	planned bool // the current round
 }
 
 // Tenant is the key of lists that a tenant has once.

@@ -149,6 +149,28 @@ func ofErrors[V any](t *testing.T, l *Loaders, of func(*licensing.AssignmentErro
 	return values, errs
 }
 
+// TestPlannedReads tests what Observe gets: reads of a round are planned, those that a value waits for are not.
+func TestPlannedReads(t *testing.T) {
+	t.Parallel()
+	l := (&directory{}).loaders(t, func(string) []string { return []string{"displayName"} })
+	var got []string
+	l.Observe = func(read string, _ upstream.Cost, keys int, planned bool) {
+		got = append(got, fmt.Sprint(read, " ", keys, " ", planned))
+	}
+	for _, id := range []string{ann, bob} {
+		if _, err := l.UserByID.Get(id); !errors.Is(err, ErrBlocked) {
+			t.Fatal(err)
+		}
+	}
+	l.Round()
+	if _, err := Read(l, func() (*licensing.User, error) { return l.UserByID.Get("c0000000-0000-4000-8000-000000000003") }); errors.Is(err, ErrBlocked) {
+		t.Fatal(err)
+	}
+	if want := []string{"users by ID 2 true", "users by ID 1 false"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestExpandedIsNotRead tests that expanded objects are not read again unless more properties are required.
 func TestExpandedIsNotRead(t *testing.T) {
 	t.Parallel()

@@ -50,10 +50,13 @@ func (r *round) do(ctx context.Context, source Source, loaders int) {
 	}
 }
 
-// Round reads all pending keys of all loaders as one batch. It returns false when none is pending.
-func (l *Loaders) Round() bool {
+// Round reads all pending keys of all loaders as one batch, as planned. It returns false when none is pending.
+func (l *Loaders) Round() bool { return l.round(true) }
+
+func (l *Loaders) round(planned bool) bool {
 	l.rounds.Lock()
 	defer l.rounds.Unlock()
+	l.planned = planned
 	l.current = &round{additions: make(chan *addition), read: make(chan struct{})}
 	var waits []func()
 	for _, loader := range l.loaders {
@@ -81,7 +84,7 @@ func (l *Loaders) roundsMade() int {
 	return l.made
 }
 
-// Read calls read after each round until it is not blocked or no key is pending.
+// Read calls read after each round until it is not blocked or no key is pending. These rounds are not planned.
 func Read[V any](l *Loaders, read func() (V, error)) (V, error) {
 	for {
 		before := l.roundsMade()
@@ -89,7 +92,7 @@ func Read[V any](l *Loaders, read func() (V, error)) (V, error) {
 		if !errors.Is(err, ErrBlocked) {
 			return value, err
 		}
-		if !l.Round() && l.roundsMade() == before { // no concurrent round either
+		if !l.round(false) && l.roundsMade() == before { // no concurrent round either
 			return value, err
 		}
 	}

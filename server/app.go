@@ -28,6 +28,7 @@ import (
 	"licensegraph/internal/execution"
 	"licensegraph/internal/graphiql"
 	"licensegraph/internal/identity"
+	"licensegraph/internal/metrics"
 	"licensegraph/internal/transport"
 )
 
@@ -38,6 +39,7 @@ type app struct {
 	listeners   listeners
 	gateway     *http.Server
 	embedded    *http.Server // nil with a real tenant
+	admin       *http.Server // nil without --admin-listen
 	tenants     *tenants
 	auth        *transport.Authenticator
 	signIn      *graphiql.SignIn // nil without authentication
@@ -61,6 +63,7 @@ const (
 // newApp builds the program. It does not serve yet.
 func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, logger: logger, listeners: l}
+	counts := metrics.New()
 	services := cfg.Services()
 	ids, application := cfg.TenantIDs, entra.Options{ClientID: cfg.ClientID, Credential: cfg.Credential}
 	a.upstream = fmt.Sprintf("%s (tenant %s)", services.GraphURL, strings.Join(ids, ", "))
@@ -80,10 +83,10 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		a.tenant = tenant
 	}
 	var err error
-	if a.tenants, err = newTenants(cfg, ids, services, application, logger); err != nil {
+	if a.tenants, err = newTenants(cfg, ids, services, application, counts.Upstream(), logger); err != nil {
 		return nil, err
 	}
-	resolver, err := newResolver(cfg, a.tenants, audit, logger)
+	resolver, err := newResolver(cfg, a.tenants, counts.Read, audit, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +104,7 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs,
 		Present: graph.PresentError, Recover: graph.Recover(logger), Extensions: []graphql.HandlerExtension{resolver.Extension()},
 	})
-	a.endpoint = newEndpoint(cfg, exec, a.auth)
+	a.endpoint = newEndpoint(cfg, exec, a.auth, observe(counts, cfg.SlowAfter, logger))
 	handler, err := newHandler(cfg, a.endpoint, a.signIn, a.ready, audit, logger)
 	if err != nil {
 		return nil, err
@@ -112,6 +115,11 @@ func newApp(cfg *config.Config, l listeners, audit, logger *slog.Logger) (*app, 
 	}
 	a.serveProtocols(a.gateway)
 	a.sources = a.newSources()
+	if l.admin != nil {
+		gauges(counts, a.endpoint, a.ready)
+		a.admin = a.newServer(newAdmin(cfg, counts, a.ready, logger))
+		a.admin.WriteTimeout = profileWait
+	}
 	return a, nil
 }
 
@@ -142,8 +150,9 @@ func resource(audiences []string) string {
 }
 
 // newEndpoint connects the transports to the executor.
-func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *transport.Authenticator) *transport.Endpoint {
+func newEndpoint(cfg *config.Config, exec *executor.Executor, auth *transport.Authenticator, observe func(context.Context, *transport.Record)) *transport.Endpoint {
 	return transport.New(transport.Options{
+		Observe: observe, Report: graph.Report,
 		Executor: exec, Authenticator: auth, Limits: cfg.Limits(), Quota: cfg.Quota(),
 		CallerStreams: cfg.CallerStreams, MaxStreams: cfg.MaxStreams,
 		BodyBytes: cfg.MaxBodyBytes, AnswerBytes: cfg.MaxAnswerBytes, AnswersBytes: cfg.MaxAnswersBytes,
@@ -182,7 +191,11 @@ func (a *app) announce(ctx context.Context, stderr io.Writer) {
 	if a.tenant != nil && a.signIn != nil {
 		signIn = "Sign in          as License Administrator (all permissions) or Global Reader (read permissions), without a password\n"
 	}
-	fmt.Fprintf(stderr, "GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%sCtrl-C stops.\n", page, url+endpointPath, a.upstream, signIn)
+	admin := ""
+	if a.admin != nil {
+		admin = "Metrics          " + embedded.LocalURL(a.listeners.admin) + "/metrics\n"
+	}
+	fmt.Fprintf(stderr, "GraphiQL         %s\nGraphQL          %s\nMicrosoft Graph  %s\n%s%sCtrl-C stops.\n", page, url+endpointPath, a.upstream, admin, signIn)
 }
 
 // gatewayURL returns the URL of the gateway on this machine.
@@ -215,6 +228,10 @@ func (a *app) serve(ctx context.Context) error {
 	if a.embedded != nil {
 		servers = append(servers, a.embedded)
 		group.Go(serving(a.embedded, a.listeners.embedded, base))
+	}
+	if a.admin != nil { // to the end, so that a drain can be observed
+		servers = append(servers, a.admin)
+		group.Go(serving(a.admin, boundConnections(a.listeners.admin, adminConnections), base))
 	}
 	if a.trusted != nil {
 		group.Go(func() error {

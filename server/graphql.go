@@ -10,10 +10,11 @@ import (
 	"licensegraph/internal/config"
 	"licensegraph/internal/documents"
 	"licensegraph/internal/limits"
+	"licensegraph/internal/upstream"
 )
 
 // newResolver connects the resolvers to Microsoft Graph.
-func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logger) (*graph.Resolver, error) {
+func newResolver(cfg *config.Config, tenants *tenants, read func(string, upstream.Cost, int, bool), audit, logger *slog.Logger) (*graph.Resolver, error) {
 	keys := cfg.CursorKeys
 	if keys == nil {
 		key := make([]byte, config.CursorKeyBytes)
@@ -35,6 +36,7 @@ func newResolver(cfg *config.Config, tenants *tenants, audit, logger *slog.Logge
 				logger.Debug("root field is not written by columns", "field", field, "reason", reason)
 			}
 		},
+		Observe:  read,
 		Document: documents.Sent,
 		Audit:    audit,
 

@@ -57,15 +57,20 @@ func newReadiness(check func(context.Context) (status, error), logger *slog.Logg
 }
 
 func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	s, code := r.status()
+	writeStatus(w, code, s)
+}
+
+// status returns the status and the status code of the response.
+func (r *readiness) status() (status, int) {
 	s := *r.last.Load()
 	if r.draining.Load() {
 		s = status{"unavailable", "The gateway is shutting down."}
 	}
-	code := http.StatusOK
 	if s.Status == "starting" || s.Status == "unavailable" {
-		code = http.StatusServiceUnavailable
+		return s, http.StatusServiceUnavailable
 	}
-	writeStatus(w, code, s)
+	return s, http.StatusOK
 }
 
 // run checks at once and at each tick, until the context ends.

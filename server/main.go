@@ -49,8 +49,16 @@ var errTerminated = errors.New("terminated")
 
 // run serves until the context ends and requests in progress are complete.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "embedded" {
-		return embedded.Run(ctx, args[1:], getenv, stdout, stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "embedded":
+			return embedded.Run(ctx, args[1:], getenv, stdout, stderr)
+		case "healthcheck":
+			return healthcheck(ctx, args[1:], getenv)
+		case "--version":
+			version(stdout)
+			return nil
+		}
 	}
 	cfg, err := config.Load(args, getenv, stdout)
 	switch {
@@ -111,6 +119,7 @@ func report(w io.Writer, err error) {
 type listeners struct {
 	gateway  net.Listener
 	embedded net.Listener // nil without the embedded tenant
+	admin    net.Listener // nil without --admin-listen
 }
 
 func listen(cfg *config.Config) (listeners, error) {
@@ -125,6 +134,11 @@ func listen(cfg *config.Config) (listeners, error) {
 			errs = append(errs, fmt.Errorf("--embedded-listen: %w", err))
 		}
 	}
+	if cfg.AdminListen != "" {
+		if l.admin, err = net.Listen("tcp", cfg.AdminListen); err != nil {
+			errs = append(errs, fmt.Errorf("--admin-listen: %w", err))
+		}
+	}
 	if len(errs) > 0 {
 		l.close()
 		return listeners{}, errors.Join(errs...)
@@ -133,7 +147,7 @@ func listen(cfg *config.Config) (listeners, error) {
 }
 
 func (l listeners) close() {
-	for _, listener := range []net.Listener{l.gateway, l.embedded} {
+	for _, listener := range []net.Listener{l.gateway, l.embedded, l.admin} {
 		if listener != nil {
 			_ = listener.Close() // unused
 		}

@@ -147,7 +147,7 @@ func TestSocketAuthentication(t *testing.T) {
 		"in both":                  {"Authorization: Bearer " + admin, with("Authorization", "Bearer "+admin)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			headers := []string{}
+			headers, ended := []string{}, strings.Count(p.stderr.String(), "msg=request")
 			if tt.header != "" {
 				headers = append(headers, tt.header)
 			}
@@ -155,6 +155,7 @@ func TestSocketAuthentication(t *testing.T) {
 			c.Send(tt.init, skus)
 			c.Want(`{"type":"connection_ack"}`, `{"id":"1","type":"next","payload":{"data":{"subscribedSkus":{"nodes":[{"skuPartNumber":"…`, `{"id":"1","type":"complete"}`)
 			_ = c.Close(websocket.StatusNormalClosure, "")
+			p.stderr.waitTimes("msg=request", ended+1) // it is no longer counted
 		})
 	}
 

@@ -18,6 +18,7 @@ import (
 	"licensegraph/internal/execution/stub"
 	"licensegraph/internal/identity"
 	"licensegraph/internal/logs"
+	"licensegraph/internal/metrics"
 	"licensegraph/internal/transport"
 )
 
@@ -52,7 +53,7 @@ func testGateway(t *testing.T, log io.Writer, exec stub.Schema, flags ...string)
 	}
 	endpoint := newEndpoint(cfg, execution.New(exec, execution.Options{
 		Limits: cfg.Limits(), Introspection: cfg.Introspection, Documents: docs, Present: graph.PresentError, Recover: graph.Recover(logger),
-	}), transport.NewAuthenticator(nil, "", audit))
+	}), transport.NewAuthenticator(nil, "", audit), observe(metrics.New(), cfg.SlowAfter, logger))
 	handler, err := newHandler(cfg, endpoint, nil, ready, audit, logger)
 	if err != nil {
 		t.Fatal(err)

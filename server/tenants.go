@@ -28,7 +28,7 @@ type tenants struct {
 }
 
 // newTenants creates the clients of the tenants. It sends no request.
-func newTenants(cfg *config.Config, ids []string, services config.Services, application entra.Options, logger *slog.Logger) (*tenants, error) {
+func newTenants(cfg *config.Config, ids []string, services config.Services, application entra.Options, observer msgraph.Observer, logger *slog.Logger) (*tenants, error) {
 	out, err := newOut(cfg, services)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func newTenants(cfg *config.Config, ids []string, services config.Services, appl
 	for _, id := range ids {
 		tokens := app.Tokens(id)
 		client, err := msgraph.New(msgraph.Options{
-			GraphURL: services.GraphURL, Out: out, Tokens: tokens, RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue,
+			GraphURL: services.GraphURL, Out: out, Tokens: tokens, RequestsPerOperation: cfg.MaxUpstreamRequests, Queue: queue, Observer: observer,
 			Reference: referenceCache(cfg, store, "app/"+application.ClientID+"/"+strings.ToLower(id), logger),
 		})
 		if err != nil {

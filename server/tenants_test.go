@@ -277,7 +277,7 @@ func TestReferenceCache(t *testing.T) {
 func TestUnconfiguredTenant(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, "--cloud=worldwide", "--tenant-id=t", "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.Services(), entra.Options{ClientID: "c", Credential: cfg.Credential}, slog.New(slog.DiscardHandler))
+	tenants, err := newTenants(cfg, []string{"A", "b"}, cfg.Services(), entra.Options{ClientID: "c", Credential: cfg.Credential}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestUnconfiguredTenant(t *testing.T) {
 		t.Error("unauthenticated caller reads the first of several tenants")
 	}
 	known := testConfig(t, "--inbound=entra", "--tenant-id="+aTenant, "--client-id=c", "--federated-token-file="+secretFile(t, "a.b.c"))
-	if tenants, err = newTenants(known, []string{aTenant}, known.Services(), entra.Options{ClientID: "c", Credential: known.Credential}, slog.New(slog.DiscardHandler)); err != nil {
+	if tenants, err = newTenants(known, []string{aTenant}, known.Services(), entra.Options{ClientID: "c", Credential: known.Credential}, nil, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tenants.begin(context.Background()); err == nil {

@@ -22,10 +22,12 @@ import (
 // Config is the gateway's configuration. Each setting is a flag and an environment variable; secrets are files or
 // environment variables.
 type Config struct {
-	Listen       string   `name:"listen" group:"Addresses" default:"127.0.0.1:8080" help:"Address to listen on, as host:port. With a real tenant and without --inbound=entra it must be a loopback address."`
+	Listen       string   `name:"listen" group:"Addresses" default:"${listen}" help:"Address to listen on, as host:port. With a real tenant and without --inbound=entra it must be a loopback address."`
 	TLSCertFile  string   `name:"tls-cert-file" group:"Addresses" placeholder:"FILE" help:"File with the certificate of the listener and its intermediate certificates (PEM), to serve HTTPS (TLS 1.2 or newer) with HTTP/1.1 and HTTP/2. It requires --tls-key-file. Both files are read again when they change. By default the listener has no TLS."`
 	TLSKeyFile   string   `name:"tls-key-file" group:"Addresses" placeholder:"FILE" help:"File with the key of --tls-cert-file (PEM, not encrypted)."`
 	H2C          bool     `name:"h2c" group:"Addresses" negatable:"" help:"Also serve HTTP/2 without TLS to clients that start with it (prior knowledge), such as the proxies of a service mesh. Off by default."`
+	AdminListen  string   `name:"admin-listen" group:"Addresses" placeholder:"ADDRESS" help:"Address of the admin listener, as host:port, with /metrics, /healthz and /readyz. It has no authentication: only the platform should reach it. Without it there are no metrics."`
+	Pprof        bool     `name:"pprof" group:"Addresses" negatable:"" help:"Serve profiles on the admin listener under /debug/pprof/. A profile includes no values, but taking one costs CPU."`
 	AllowedHosts []string `name:"allowed-host" group:"Addresses" placeholder:"HOST" help:"Additional host names for requests on a loopback address, such as those of a reverse proxy. Requests with other host names are rejected, which prevents DNS rebinding."`
 	CORSHeaders  []string `name:"cors-header" group:"Addresses" placeholder:"NAME" help:"Additional request headers that pages of the allowed origins may send."`
 	CORSOrigins  []string `name:"cors-origin" group:"Addresses" placeholder:"ORIGIN" help:"Origins whose pages may call the gateway from a browser, such as https://portal.example.com. None by default."`
@@ -105,8 +107,9 @@ type Config struct {
 	MaxAnswersBytes    int64         `name:"max-answers-bytes" group:"Limits of callers" default:"268435456" help:"Memory for all responses in progress, in bytes. A quarter is reserved for responses that require less than 4 MiB, so that large responses do not block small ones. The Go runtime's memory limit is derived from this value and is at most 90 % of the container's limit, unless GOMEMLIMIT is set."`
 	MaxConnections     int           `name:"max-connections" group:"Limits of callers" default:"2048" help:"Open connections. Further connections wait."`
 
-	LogLevel  string `name:"log-level" group:"Log" default:"info" help:"Minimum level of log records: debug, info, warn or error."`
-	LogFormat string `name:"log-format" group:"Log" default:"text" help:"Format of the log on standard error: text or json."`
+	LogLevel  string        `name:"log-level" group:"Log" default:"info" help:"Minimum level of log records: debug, info, warn or error."`
+	SlowAfter time.Duration `name:"slow-operation" group:"Log" default:"10s" help:"Duration from which an operation is logged as slow, with its requests to Microsoft Graph."`
+	LogFormat string        `name:"log-format" group:"Log" default:"text" help:"Format of the log on standard error: text or json."`
 
 	// RefusedSecret, RefusedKey and RefusedProxy reject secrets on the command line.
 	RefusedSecret refused `name:"client-secret" hidden:""`
@@ -123,6 +126,9 @@ type Config struct {
 
 	secret identity.Secret // from the environment variable
 }
+
+// DefaultListen is the default of --listen.
+const DefaultListen = "127.0.0.1:8080"
 
 // Embedded is the configuration of the embedded tenant. The gateway's flags have the prefix --embedded-, those of the
 // command embedded do not. Both read the variables with the prefix LICENSEGRAPH_EMBEDDED_.

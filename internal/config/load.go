@@ -82,7 +82,7 @@ func parse(args []string, getenv func(string) string, stdout io.Writer) (*Config
 	cfg := &Config{}
 	problems, err := parseInto(cfg, args, getenv, stdout, "licensegraph", envName,
 		"A GraphQL gateway for the licensing data of Microsoft Graph. Without a tenant it serves an embedded one. "+
-			"As \"licensegraph embedded\" it serves only the embedded tenant, for clients of Microsoft Graph; see licensegraph embedded -h.")
+			"As \"licensegraph embedded\" it serves only the embedded tenant, for clients of Microsoft Graph; see licensegraph embedded -h. \"licensegraph healthcheck [URL]\" asks a running gateway, and \"licensegraph --version\" prints the version.")
 	if err != nil {
 		return nil, problems, err
 	}
@@ -105,7 +105,8 @@ func parseInto(cfg any, args []string, getenv func(string) string, stdout io.Wri
 		kong.Writers(stdout, stdout),
 		kong.Exit(func(int) { helped = true }),
 		kong.Vars{
-			"query": strconv.Itoa(d.QueryBytes), "tokens": strconv.Itoa(d.Tokens), "depth": strconv.Itoa(d.Depth),
+			"listen": DefaultListen,
+			"query":  strconv.Itoa(d.QueryBytes), "tokens": strconv.Itoa(d.Tokens), "depth": strconv.Itoa(d.Depth),
 			"width": strconv.Itoa(d.Width), "rootFields": strconv.Itoa(d.RootFields), "fields": strconv.Itoa(d.Fields),
 			"aliases": strconv.Itoa(d.Aliases), "directives": strconv.Itoa(d.Directives),
 			"fragments": strconv.Itoa(d.Fragments), "cost": strconv.Itoa(d.Cost), "ids": strconv.Itoa(d.IDs), "upstreamRequests": strconv.Itoa(d.UpstreamRequests),

@@ -81,6 +81,11 @@ func (c *Config) validateAddresses(v *validation) {
 	if c.H2C && c.TLSCertFile != "" {
 		v.note("--h2c and --tls-cert-file are both set: keep one; clients negotiate HTTP/2 with TLS")
 	}
+	if c.AdminListen != "" {
+		v.address("admin-listen", c.AdminListen)
+	} else if c.Pprof {
+		v.note("--pprof: requires --admin-listen")
+	}
 	for _, host := range c.AllowedHosts {
 		if !domain.MatchString(host) {
 			v.note("--allowed-host: invalid host name %q: want a name without a port", host)
@@ -128,6 +133,11 @@ func (c *Config) validateCallers(v *validation) {
 // validateStrangers rejects settings that make a real tenant accessible to other machines or to web pages without
 // authentication.
 func (c *Config) validateStrangers(v *validation) {
+	if c.AdminListen != "" {
+		v.address("admin-listen", c.AdminListen)
+	} else if c.Pprof {
+		v.note("--pprof: requires --admin-listen")
+	}
 	for _, host := range c.AllowedHosts {
 		v.note("--allowed-host: %q makes a real tenant accessible to other machines: set --inbound=entra", host)
 	}

@@ -180,6 +180,7 @@ func (b *Batch) send(ctx context.Context) {
 			}
 			return
 		}
+		b.operation.countWait(pause)
 	}
 }
 
@@ -258,7 +259,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 		return true, 0
 	case a.missing && r.together != 1:
 		r.together = smallerBatch(r.together)
-		o.count(r.endpoint, upstream.Usage{Retries: 1})
+		o.countRetry(r.endpoint)
 		return true, 0
 	case !r.renewed && o.refused(a):
 		r.renewed = true
@@ -279,7 +280,7 @@ func (o *Operation) settle(ctx context.Context, r *read, a *response) (again boo
 		}
 	}
 	r.attempt++
-	o.count(r.endpoint, upstream.Usage{Retries: 1})
+	o.countRetry(r.endpoint)
 	return true, pause
 }
 
@@ -405,7 +406,11 @@ func (o *Operation) together(ctx context.Context, client *http.Client, requests 
 	case !whole.ok():
 		return slices.Repeat([]response{failed(whole)}, len(requests))
 	}
-	return o.partsOf(whole, requests)
+	responses := o.partsOf(whole, requests)
+	for i := range responses {
+		o.client.observer.Part(requests[i].endpoint, responses[i].status)
+	}
+	return responses
 }
 
 // sendUnthrottled returns ErrThrottled for the requests in a cool-down and sends the rest.
@@ -431,6 +436,7 @@ func (o *Operation) sendUnthrottled(ctx context.Context, client *http.Client, re
 // batch returns a $batch request.
 func (o *Operation) batch(requests []*request) *request {
 	parts := make([]batchPart, len(requests))
+	o.client.observer.Batched(len(parts))
 	for i, r := range requests {
 		parts[i] = batchPart{ID: strconv.Itoa(i), Method: r.verb(), URL: r.url, Headers: maps.Clone(r.header), Body: r.body}
 		if r.body != nil {

@@ -41,6 +41,8 @@ type Options struct {
 	// Reference caches reference data that is read with the application's identity; nil disables the cache. [Client.Close]
 	// closes it.
 	Reference *refdata.Cache
+	// Observer gets what the client sends; nil means none.
+	Observer Observer
 	// Now returns the current time for cool-downs and the expiry of capabilities; nil means [time.Now].
 	Now func() time.Time
 }
@@ -71,6 +73,7 @@ type Client struct {
 	budget           int              // requests per operation
 	reference        *refdata.Cache   // nil without a cache
 	contact          contact
+	observer         Observer
 }
 
 const (
@@ -102,6 +105,10 @@ func New(opts Options) (*Client, error) {
 		budget: opts.RequestsPerOperation,
 
 		reference: opts.Reference,
+		observer:  opts.Observer,
+	}
+	if c.observer == nil {
+		c.observer = unobserved{}
 	}
 	if c.wait == nil {
 		c.wait = wait

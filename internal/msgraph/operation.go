@@ -76,6 +76,19 @@ func (o *Operation) count(endpoint string, usage upstream.Usage) {
 	o.report.Endpoints[endpoint] = share
 }
 
+// countWait counts the time that requests waited.
+func (o *Operation) countWait(d time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.report.WaitedMilliseconds += d.Milliseconds()
+}
+
+// countRetry counts a request that is sent again.
+func (o *Operation) countRetry(endpoint string) {
+	o.count(endpoint, upstream.Usage{Retries: 1})
+	o.client.observer.Repeated(endpoint)
+}
+
 // response is a response of Microsoft Graph, possibly in a batch.
 type response struct {
 	status  int
@@ -156,7 +169,8 @@ func (o *Operation) SignIn(ctx context.Context) error {
 		if !again || o.client.wait(ctx, pause) != nil {
 			return err
 		}
-		o.count(tokenEndpoint, upstream.Usage{Retries: 1})
+		o.countWait(pause)
+		o.countRetry(tokenEndpoint)
 	}
 }
 
@@ -194,7 +208,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, throttled(tokenEndpoint, rest)
 		}
 	}
-	start := time.Now()
+	start, status := time.Now(), 0
 	var usage upstream.Usage
 	// The transport retries a GET on another connection if an idle connection turns out to be closed.
 	var connections atomic.Int32
@@ -203,14 +217,17 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}))
 	defer func() {
 		usage.Requests = max(1, int(connections.Load()))
-		usage.Milliseconds = upstream.Milliseconds(time.Since(start))
+		took := time.Since(start)
+		usage.Milliseconds = upstream.Milliseconds(took)
 		m.operation.count(m.endpoint, usage)
+		c.observer.Sent(m.endpoint, status, usage.ResourceUnits, took)
 	}()
 	resp, err := m.next.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	status = resp.StatusCode
 	if m.endpoint == tokenEndpoint {
 		c.queue.note(c, []*request{{endpoint: tokenEndpoint}}, resp.StatusCode, resp.Header)
 	}

@@ -199,6 +199,7 @@ func (q *Queue) note(c *Client, requests []*request, status int, header http.Hea
 	for _, t := range q.waiting {
 		t.wake()
 	}
+	c.observer.CooledDown(requests[0].endpoint, pause)
 }
 
 // coolDown returns the remaining cool-down of the lanes.
@@ -245,6 +246,8 @@ func (q *Queue) take(ctx context.Context, o *Operation, requests []*request) (re
 		switch late := rest > 0 && (until.Sub(t.since) > maxWait || limited && time.Until(deadline) < rest); {
 		case t.granted:
 			wake()
+			o.countWait(now.Sub(t.since))
+			o.client.observer.Queued(now.Sub(t.since))
 			return func(ok bool) { q.release(t, ok) }, nil
 		case late || ctx.Err() != nil:
 			wake()

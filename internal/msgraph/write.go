@@ -150,9 +150,10 @@ func (o *Operation) sendChanges(ctx context.Context, changes []*change) []*chang
 	if pause > 0 && o.client.wait(ctx, pause) != nil {
 		return nil // keep the last result
 	}
+	o.countWait(pause)
 	for _, c := range again {
 		c.attempt++
-		o.count(c.endpoint, upstream.Usage{Retries: 1})
+		o.countRetry(c.endpoint)
 	}
 	return again
 }

@@ -36,7 +36,7 @@ func detached(ctx, whole context.Context) (context.Context, context.CancelFunc) 
 // (GraphQL over Server-Sent Events, distinct connections mode,
 // https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md). When the caller's token expires, the stream ends
 // with an error. When the gateway shuts down, it ends without complete, so that clients reconnect.
-func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, end, resolved func()) *rejection {
+func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, operation *graphql.OperationContext, record *recorder, end, resolved func()) *rejection {
 	live := operation.Operation.Operation == ast.Subscription
 	caller := identity.From(ctx)
 	if live {
@@ -65,7 +65,7 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 		pulling.Wait()
 	}()
 
-	stream := eventStream{w, e.opts.RequestTimeout}
+	stream := eventStream{w, e.opts.RequestTimeout, record}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // httptest.ResponseRecorder does not support it
 	if stream.begin() != nil {
 		return nil
@@ -79,7 +79,7 @@ func (e *Endpoint) serveEvents(ctx context.Context, w http.ResponseWriter, opera
 			switch {
 			case more:
 				e.opts.Authenticator.challengeIn(response.Errors)
-				err = stream.send("next", encode(response))
+				err = stream.send("next", record.encode(response))
 			case errors.Is(context.Cause(ctx), errTokenEnded):
 				_ = stream.last(e.failure(ctx, &gqlerror.Error{Message: tokenEnded.reason, Extensions: map[string]any{"code": "UNAUTHENTICATED"}}))
 				return nil
@@ -127,6 +127,7 @@ func (e *Endpoint) pull(ctx context.Context, operation *graphql.OperationContext
 type eventStream struct {
 	w       http.ResponseWriter
 	timeout time.Duration // write timeout of an event
+	record  *recorder
 }
 
 func (s eventStream) begin() error {
@@ -143,7 +144,7 @@ func (s eventStream) once(response *graphql.Response) error {
 }
 
 func (s eventStream) last(response *graphql.Response) error {
-	return errors.Join(s.send("next", encode(response)), s.send("complete", nil))
+	return errors.Join(s.send("next", s.record.encode(response)), s.send("complete", nil))
 }
 
 func (s eventStream) send(event string, data net.Buffers) error {

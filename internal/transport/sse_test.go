@@ -137,13 +137,6 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// count returns the number of counted streams.
-func (s *streams) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.open
-}
-
 // TestEventsEndWithTheToken tests that a stream ends exactly when the token expires, with an error.
 func TestEventsEndWithTheToken(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,13 @@ func newStreams(perCaller, total int) *streams {
 	return s
 }
 
+// count returns the number of open WebSockets and event streams.
+func (s *streams) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
 // begin registers a connection unless the gateway is shutting down. Call done when the connection has ended.
 func (s *streams) begin() (done func(), problem *rejection) {
 	s.mu.Lock()

@@ -25,6 +25,7 @@ import (
 
 	"licensegraph/internal/limits"
 	"licensegraph/internal/quota"
+	"licensegraph/internal/upstream"
 )
 
 // Options configure an [Endpoint].
@@ -51,6 +52,11 @@ type Options struct {
 	MaxSchedulingDelay time.Duration
 	// InitTimeout is the timeout for connection_init on a WebSocket.
 	InitTimeout time.Duration
+
+	// Observe, if set, gets the record of each operation when it has ended, with the caller in the context.
+	Observe func(context.Context, *Record)
+	// Report returns the cost of an operation at Microsoft Graph; required with Observe.
+	Report func(*graphql.OperationContext) upstream.Report
 }
 
 // Endpoint serves operations according to the GraphQL over HTTP draft
@@ -83,6 +89,9 @@ func (e *Endpoint) Run(ctx context.Context) {
 // Drain rejects new streams and ends subscriptions.
 func (e *Endpoint) Drain() { e.streams.drain() }
 
+// Streams returns the number of open WebSockets and event streams.
+func (e *Endpoint) Streams() int { return e.streams.count() }
+
 // Wait waits until all streams have ended. It returns the context's error if that ends first. [http.Server] does not
 // wait for WebSockets.
 func (e *Endpoint) Wait(ctx context.Context) error { return e.streams.wait(ctx) }
@@ -102,8 +111,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	ctx = graphql.StartOperationTrace(ctx)
 	mediaType, streams := negotiate(r.Header.Values("Accept"))
-	a := response{w: w, mediaType: mediaType}
+	record := e.record(ctx, "http")
+	defer record.end()
+	a := response{w: w, mediaType: mediaType, record: record}
 	if mediaType == mediaTypeEvents {
+		record.record.Transport = "sse"
 		a.mediaType = mediaTypeJSON // for rejected requests
 	}
 	defer func() {
@@ -126,6 +138,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, problem := e.opts.Authenticator.request(r.WithContext(ctx))
+	record.ctx = ctx
 	if problem != nil {
 		a.reject(ctx, e, problem)
 		return
@@ -143,12 +156,13 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	operation, refused := e.prepare(ctx, params)
+	record.prepared(operation)
 	if problem := checkOperation(r.Method, operation, streams); problem != nil {
 		a.reject(ctx, e, problem)
 		return
 	}
 	if refused != nil && mediaType == mediaTypeEvents {
-		_ = (eventStream{w, e.opts.RequestTimeout}).once(refused) // the client disconnected
+		_ = (eventStream{w, e.opts.RequestTimeout, record}).once(refused) // the client disconnected
 		return
 	}
 	if refused != nil {
@@ -167,7 +181,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if live || mediaType == mediaTypeEvents {
 		ctx, leave := detached(ctx, whole)
 		defer leave()
-		if problem := e.serveEvents(ctx, w, operation, end, resolved); problem != nil {
+		if problem := e.serveEvents(ctx, w, operation, record, end, resolved); problem != nil {
 			a.reject(ctx, e, problem)
 		}
 		return
@@ -234,6 +248,7 @@ type response struct {
 	w         http.ResponseWriter
 	mediaType string
 	status    int // 0 means the status follows from the response
+	record    *recorder
 }
 
 func (a *response) reject(ctx context.Context, e *Endpoint, problem *rejection) {
@@ -255,7 +270,7 @@ func (a *response) write(response *graphql.Response) {
 			status = http.StatusBadRequest
 		}
 	}
-	parts := encode(response)
+	parts := a.record.encode(response)
 	h := a.w.Header()
 	h.Set("Content-Type", a.mediaType+"; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(length(parts)))

@@ -69,7 +69,9 @@ func checkUpgrade(r *http.Request) *rejection {
 // serveSocket serves operations over a WebSocket until it closes. The caller authenticates with a header of the
 // handshake or, as browsers require, with connection_init.
 func (e *Endpoint) serveSocket(w http.ResponseWriter, r *http.Request) {
-	a := response{w: w, mediaType: mediaTypeJSON}
+	record := e.record(r.Context(), "websocket") // of a rejected connection
+	defer record.end()
+	a := response{w: w, mediaType: mediaTypeJSON, record: record}
 	problem := checkUpgrade(r)
 	ctx := r.Context()
 	if problem == nil && len(r.Header.Values("Authorization")) > 0 {
@@ -433,7 +435,9 @@ func (s *socket) begin(ctx context.Context, op *socketOperation) (end func(), wh
 		admitted, problem = s.admit(ctx)
 	}
 	if problem != nil {
-		s.send(operationMessage(op.id, "error", encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors))...)
+		record := s.record(ctx, "websocket")
+		defer record.end()
+		s.send(operationMessage(op.id, "error", record.encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions})))...)
 		return nil, nil
 	}
 	s.mu.Lock()
@@ -455,21 +459,24 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		defer s.mu.Unlock()
 		s.running--
 	}()
+	record := s.record(ctx, "websocket")
+	defer record.end()
 	defer func() {
 		if p := recover(); p != nil {
-			s.finish(op, "error", encodeErrors(s.failure(ctx, s.opts.Executor.PresentRecoveredError(ctx, p)).Errors))
+			s.finish(op, "error", record.encodeErrors(s.failure(ctx, s.opts.Executor.PresentRecoveredError(ctx, p))))
 		}
 	}()
 	operation, refused := s.prepare(ctx, params)
+	record.prepared(operation)
 	if refused != nil {
-		s.finish(op, "error", encodeErrors(refused.Errors))
+		s.finish(op, "error", record.encodeErrors(refused))
 		return
 	}
 	ctx, cancel := s.bound(ctx, operation, end)
 	defer cancel()
 	resolved, problem := s.turn(ctx, operation)
 	if problem != nil {
-		s.finish(op, "error", encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions}).Errors))
+		s.finish(op, "error", record.encodeErrors(s.failure(ctx, &gqlerror.Error{Message: problem.text, Extensions: problem.extensions})))
 		return
 	}
 	defer resolved()
@@ -488,13 +495,13 @@ func (s *socket) run(ctx context.Context, op *socketOperation, params *graphql.R
 		}
 		s.opts.Authenticator.challengeIn(response.Errors)
 		if response.Data == nil {
-			s.finish(op, "error", encodeErrors(response.Errors))
+			s.finish(op, "error", record.encodeErrors(response))
 			return
 		}
 		if !s.under(op) {
 			return
 		}
-		s.send(operationMessage(op.id, "next", encode(response)...)...)
+		s.send(operationMessage(op.id, "next", record.encode(response)...)...)
 		if operation.Operation.Operation != ast.Subscription {
 			s.finish(op, "complete")
 			return

@@ -16,6 +16,9 @@ type Usage struct {
 	Bytes int64 `json:"bytes"`
 	// Milliseconds is the total duration of the requests; concurrent requests are added up.
 	Milliseconds int64 `json:"milliseconds"`
+	// WaitedMilliseconds is the total time that requests waited for a retry, a slot or the end of a cool-down. It is not
+	// known by endpoint.
+	WaitedMilliseconds int64 `json:"waitedMilliseconds,omitempty"`
 	// CacheHits is the number of lists and groups from the cache of reference data, or from the read of a concurrent
 	// operation.
 	CacheHits int `json:"cacheHits,omitempty"`
@@ -41,6 +44,7 @@ func (u *Usage) Add(v Usage) {
 	u.Retries += v.Retries
 	u.Bytes += v.Bytes
 	u.Milliseconds += v.Milliseconds
+	u.WaitedMilliseconds += v.WaitedMilliseconds
 	u.CacheHits += v.CacheHits
 }
 
