@@ -359,7 +359,7 @@ func TestKeysAreChecked(t *testing.T) {
 		t.Helper()
 		before := a.fetches.Load()
 		got, err := v.Check(t.Context(), tenantID)
-		if got != usable || IsUnavailable(err) != failed || int32(a.fetches.Load()-before) != fetches {
+		if got != usable || IsUnavailable(err) != failed || a.fetches.Load()-before != fetches {
 			t.Errorf("%s: %v, %v after %d requests", name, got, err, a.fetches.Load()-before)
 		}
 	}
