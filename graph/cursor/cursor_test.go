@@ -127,7 +127,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// same reports whether two texts decode to the same bytes: Base64 ignores line breaks and the last bits.
+// same reports whether two texts decode to the same bytes: Base64 ignores line breaks.
 func same(a, b string) bool {
 	x, err := base64.RawURLEncoding.DecodeString(a)
 	y, err2 := base64.RawURLEncoding.DecodeString(b)

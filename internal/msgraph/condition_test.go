@@ -55,14 +55,14 @@ func TestCondition(t *testing.T) {
 // TestCanceledRequestsAreNoFailures tests that callers who disconnect do not make Microsoft Graph look unavailable.
 func TestCanceledRequestsAreNoFailures(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	s := newService(t, func(call) reply { cancel(); <-ctx.Done(); return reply{raw: true} })
+	callers := make(chan context.CancelFunc, 1)
+	s := newService(t, func(call) reply { (<-callers)(); return reply{raw: true} })
 	c := s.client(t)
 	for range failuresInARow {
-		ctx, cancel = context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
+		callers <- cancel
 		ask(ctx, c.Begin(), "/users")
 	}
-	cancel()
 	if err := c.Condition(); err != nil {
 		t.Error(err)
 	}
