@@ -196,8 +196,19 @@ func TestUsersOfTwoTenants(t *testing.T) {
 			if names != map[string]int{"app": 2, "on-behalf-of": 4}[mode] {
 				t.Errorf("requests on behalf of %d users", names)
 			}
-			log := regexp.MustCompile(` caller=\S+`).ReplaceAllString(p.stderr.String(), "")
-			for i, tenant := range n.tenants { // the log has no user ID, except those of callers
+			// The log has the callers, each in the own tenant, and no other user ID.
+			callers, logged := regexp.MustCompile(` tenant=(\S+) caller=(\S+)`), map[string]bool{}
+			for _, found := range callers.FindAllStringSubmatch(p.stderr.String(), -1) {
+				logged[found[2]] = true
+				if !slices.ContainsFunc(residents, func(who *resident) bool { return who.id == found[2] && n.tenants[who.tenant].TenantID() == found[1] }) {
+					t.Errorf("the log has the caller %s in the tenant %s", found[2], found[1])
+				}
+			}
+			if len(logged) != len(residents) {
+				t.Errorf("%d callers in the log, not %d", len(logged), len(residents))
+			}
+			log := callers.ReplaceAllString(p.stderr.String(), "")
+			for i, tenant := range n.tenants {
 				for _, id := range append(ids[i], tenant.ClientSecret()) {
 					if strings.Contains(log, id) {
 						t.Errorf("the log has %s", id)
